@@ -1,0 +1,228 @@
+//===- Connection.cpp - the SQLite C API behind values --------------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "Connection.h"
+
+#include <fmt/format.h>
+#include <sqlite3.h>
+
+namespace zorse::db {
+
+Error databaseError(std::string message) { return {ErrorCode::Database, std::move(message)}; }
+
+// Statement
+
+Statement::Statement(const Connection &connection, sqlite3_stmt *handle)
+    : connection(&connection), handle(handle) {}
+
+void Statement::Finalizer::operator()(sqlite3_stmt *handle) const { sqlite3_finalize(handle); }
+
+Result<bool> Statement::step() {
+  if (bindStatus != SQLITE_OK)
+    return connection->failure(bindStatus);
+  int code = sqlite3_step(handle.get());
+  if (code == SQLITE_ROW)
+    return true;
+  if (code == SQLITE_DONE)
+    return false;
+  return connection->failure(code);
+}
+
+Status Statement::run() {
+  Result<bool> row = step();
+  return row ? Status() : Status(row.takeError());
+}
+
+bool Statement::isNull(int column) const {
+  return sqlite3_column_type(handle.get(), column) == SQLITE_NULL;
+}
+
+int64_t Statement::integer(int column) const { return sqlite3_column_int64(handle.get(), column); }
+
+double Statement::real(int column) const { return sqlite3_column_double(handle.get(), column); }
+
+std::string Statement::text(int column) const {
+  const unsigned char *data = sqlite3_column_text(handle.get(), column);
+  if (!data)
+    return {};
+  return {reinterpret_cast<const char *>(data),
+          static_cast<size_t>(sqlite3_column_bytes(handle.get(), column))};
+}
+
+std::span<const uint8_t> Statement::blob(int column) const {
+  const void *data = sqlite3_column_blob(handle.get(), column);
+  if (!data)
+    return {};
+  return {static_cast<const uint8_t *>(data),
+          static_cast<size_t>(sqlite3_column_bytes(handle.get(), column))};
+}
+
+// The first failed bind is reported by step(), so that callers bind without checking each one.
+static void keepFirst(int &status, int code) {
+  if (status == SQLITE_OK)
+    status = code;
+}
+
+void Statement::bind(int index, int64_t value) {
+  keepFirst(bindStatus, sqlite3_bind_int64(handle.get(), index, value));
+}
+
+void Statement::bind(int index, double value) {
+  keepFirst(bindStatus, sqlite3_bind_double(handle.get(), index, value));
+}
+
+void Statement::bind(int index, std::string_view value) {
+  // A null pointer would bind NULL instead of the empty text.
+  const char *data = value.data() ? value.data() : "";
+  keepFirst(bindStatus, sqlite3_bind_text64(handle.get(), index, data, value.size(), SQLITE_STATIC,
+                                            SQLITE_UTF8));
+}
+
+void Statement::bind(int index, std::span<const uint8_t> value) {
+  const void *data = value.empty() ? static_cast<const void *>("") : value.data();
+  keepFirst(bindStatus,
+            sqlite3_bind_blob64(handle.get(), index, data, value.size(), SQLITE_STATIC));
+}
+
+// Connection
+
+void Connection::Closer::operator()(sqlite3 *handle) const { sqlite3_close_v2(handle); }
+
+Error Connection::failure(int code) const {
+  int extended = handle ? sqlite3_extended_errcode(handle.get()) : code;
+  std::string reason = handle ? sqlite3_errmsg(handle.get()) : sqlite3_errstr(code);
+  switch (extended) {
+  case SQLITE_READONLY_ROLLBACK:
+  case SQLITE_READONLY_RECOVERY:
+    return databaseError(fmt::format(
+        "the last writer of {} was stopped in the middle of a write, and a reader may not undo it; "
+        "open it once for writing, for example with `zorse db verify --repair`",
+        file));
+  default:
+    break;
+  }
+  switch (code & 0xff) {
+  case SQLITE_BUSY:
+  case SQLITE_LOCKED:
+    return databaseError(fmt::format("database is locked: another process held {} for more than "
+                                     "{} ms; wait until it ends, or name another file with --db",
+                                     file, busyTimeout.count()));
+  case SQLITE_NOTADB:
+    return databaseError(fmt::format("not a database: {} does not begin as a SQLite file does; "
+                                     "name a database written by zorse with --db",
+                                     file));
+  case SQLITE_CORRUPT:
+    return databaseError(fmt::format("database is corrupt: {}: {}; restore a copy, or move the "
+                                     "file away and tune again",
+                                     file, reason));
+  case SQLITE_FULL:
+    return databaseError(
+        fmt::format("no space left to write {}; free some, or name another file with --db", file));
+  case SQLITE_READONLY:
+  case SQLITE_PERM:
+  case SQLITE_CANTOPEN:
+    return databaseError(fmt::format("cannot open {}: {}; check the permissions of the file and of "
+                                     "its folder",
+                                     file, reason));
+  default:
+    return databaseError(fmt::format("{}: {} (SQLite code {})", file, reason, extended));
+  }
+}
+
+static Result<std::monostate> checked(const Connection &connection, int code) {
+  if (code != SQLITE_OK)
+    return connection.failure(code);
+  return std::monostate();
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const std::string &path, bool writable,
+                                                     std::chrono::milliseconds busyTimeout) {
+  std::unique_ptr<Connection> connection(new Connection());
+  connection->file = path;
+  connection->writable = writable;
+  connection->busyTimeout = busyTimeout;
+  int flags = (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
+              SQLITE_OPEN_EXRESCODE;
+  sqlite3 *raw = nullptr;
+  int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+  connection->handle.reset(raw);
+  if (auto opened = checked(*connection, code); !opened)
+    return opened.takeError();
+
+  sqlite3_busy_timeout(raw, static_cast<int>(busyTimeout.count()));
+  // The file may come from somebody else: its schema may not call functions with side effects,
+  // SQL may not write the schema or shadow tables, and a damaged page is noticed when it is read.
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, 256 << 20);
+  sqlite3_limit(raw, SQLITE_LIMIT_ATTACHED, 0);
+  Status pragmas = connection->execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; "
+                                       "PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;");
+  if (!pragmas)
+    return pragmas.takeError();
+  return connection;
+}
+
+Result<std::unique_ptr<Connection>> Connection::openMemory() {
+  std::unique_ptr<Connection> connection(new Connection());
+  connection->file = ":memory:";
+  connection->writable = true;
+  sqlite3 *raw = nullptr;
+  int code = sqlite3_open_v2(":memory:", &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, nullptr);
+  connection->handle.reset(raw);
+  if (auto opened = checked(*connection, code); !opened)
+    return opened.takeError();
+  return connection;
+}
+
+Status Connection::execute(std::string_view sql) const {
+  int code = sqlite3_exec(handle.get(), std::string(sql).c_str(), nullptr, nullptr, nullptr);
+  return code == SQLITE_OK ? Status() : Status(failure(code));
+}
+
+Result<Statement> Connection::prepare(std::string_view sql) const {
+  sqlite3_stmt *statement = nullptr;
+  int code = sqlite3_prepare_v2(handle.get(), sql.data(), static_cast<int>(sql.size()), &statement,
+                                nullptr);
+  if (code != SQLITE_OK)
+    return failure(code);
+  return Statement(*this, statement);
+}
+
+Result<int64_t> Connection::integer(std::string_view sql) const {
+  Result<Statement> statement = prepare(sql);
+  if (!statement)
+    return statement.takeError();
+  Result<bool> row = statement->step();
+  if (!row)
+    return row.takeError();
+  return *row ? statement->integer(0) : 0;
+}
+
+int64_t Connection::lastInsertId() const { return sqlite3_last_insert_rowid(handle.get()); }
+
+// Transaction
+
+Result<Transaction> Transaction::begin(const Connection &connection, bool writing) {
+  Status status = connection.execute(writing ? "BEGIN IMMEDIATE" : "BEGIN");
+  if (!status)
+    return status.takeError();
+  return Transaction(connection);
+}
+
+Transaction::~Transaction() {
+  if (connection)
+    (void)connection->execute("ROLLBACK");
+}
+
+Status Transaction::commit() {
+  Status status = connection->execute("COMMIT");
+  if (status)
+    connection = nullptr;
+  return status;
+}
+
+} // namespace zorse::db

@@ -1,0 +1,132 @@
+//===- Connection.h - the SQLite C API behind values ------------*- C++ -*-===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// A connection, a prepared statement with bound parameters, a transaction. The
+// only file that knows sqlite3.h, and the only one that words its errors.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "zorse/desc/Status.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace zorse::db {
+
+class Connection;
+
+/// One run of one SQL text. Columns are numbered from 0 and valid until the next step().
+class Statement {
+public:
+  Statement(const Connection &connection, sqlite3_stmt *handle);
+
+  /// True: a row is there. False: done.
+  Result<bool> step();
+  /// Runs a statement that gives no rows.
+  Status run();
+
+  bool isNull(int column) const;
+  int64_t integer(int column) const;
+  double real(int column) const;
+  std::string text(int column) const;
+  std::span<const uint8_t> blob(int column) const;
+
+  void bind(int index, int64_t value);
+  void bind(int index, double value);
+  void bind(int index, std::string_view value);
+  void bind(int index, std::span<const uint8_t> value);
+  template <typename T> void bind(int index, const std::optional<T> &value) {
+    if (value)
+      bind(index, *value);
+  }
+
+private:
+  struct Finalizer {
+    void operator()(sqlite3_stmt *handle) const;
+  };
+  const Connection *connection;
+  std::unique_ptr<sqlite3_stmt, Finalizer> handle;
+  int bindStatus = 0;
+};
+
+class Connection {
+public:
+  /// Opens an existing file. Sets the busy timeout and everything that protects against a file
+  /// made by somebody else; runs no SQL that reads the file.
+  static Result<std::unique_ptr<Connection>> open(const std::string &path, bool writable,
+                                                  std::chrono::milliseconds busyTimeout);
+  /// A database in memory, for comparing schemas.
+  static Result<std::unique_ptr<Connection>> openMemory();
+
+  /// Runs SQL texts without parameters, separated by semicolons.
+  Status execute(std::string_view sql) const;
+  Result<Statement> prepare(std::string_view sql) const;
+  /// prepare() with the arguments bound to ?1, ?2, … An empty optional binds NULL. Text and bytes
+  /// must outlive the statement.
+  template <typename... Args> Result<Statement> query(std::string_view sql, const Args &...args) const {
+    Result<Statement> statement = prepare(sql);
+    if (statement) {
+      int index = 0;
+      (statement->bind(++index, args), ...);
+    }
+    return statement;
+  }
+  /// query() and run().
+  template <typename... Args> Status run(std::string_view sql, const Args &...args) const {
+    Result<Statement> statement = query(sql, args...);
+    return statement ? statement->run() : Status(statement.takeError());
+  }
+  /// The first column of the one row of a query.
+  Result<int64_t> integer(std::string_view sql) const;
+
+  int64_t lastInsertId() const;
+  const std::string &path() const { return file; }
+  bool isWritable() const { return writable; }
+  /// Words a SQLite result code of this connection.
+  Error failure(int code) const;
+
+private:
+  struct Closer {
+    void operator()(sqlite3 *handle) const;
+  };
+  Connection() = default;
+  std::unique_ptr<sqlite3, Closer> handle;
+  std::string file;
+  bool writable = false;
+  std::chrono::milliseconds busyTimeout{0};
+};
+
+/// Rolled back unless committed. A writing one takes the write lock at once, so that two writers
+/// wait for each other here and cannot meet half-way.
+class Transaction {
+public:
+  static Result<Transaction> begin(const Connection &connection, bool writing = true);
+  Transaction(Transaction &&other) noexcept : connection(other.connection) {
+    other.connection = nullptr;
+  }
+  Transaction &operator=(Transaction &&) = delete;
+  ~Transaction();
+  Status commit();
+
+private:
+  explicit Transaction(const Connection &connection) : connection(&connection) {}
+  const Connection *connection;
+};
+
+/// An error of code Database.
+Error databaseError(std::string message);
+
+} // namespace zorse::db
