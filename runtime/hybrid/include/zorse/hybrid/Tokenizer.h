@@ -1,0 +1,75 @@
+//===- Tokenizer.h - text to token ids and back -----------------*- C++ -*-===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "zorse/desc/Status.h"
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace zorse {
+
+/// The BPE of a tokenizer.json: SentencePiece style with byte fallback (Llama 2) or byte level
+/// with a split pattern (Llama 3, SmolLM). Parts that the file asks for and that are not known
+/// are errors when it is read, never skipped.
+class Tokenizer {
+public:
+  /// Reads `dir`/tokenizer.json.
+  static Result<Tokenizer> load(const std::string &dir);
+  /// The same from the text of the file; `file` names it in errors.
+  static Result<Tokenizer> parse(std::string_view json, const std::string &file = "tokenizer.json");
+
+  Tokenizer(Tokenizer &&) noexcept;
+  Tokenizer &operator=(Tokenizer &&) noexcept;
+  ~Tokenizer();
+
+  /// Ids of a text. With `addSpecial`, what the post-processor adds (<s>) is included. Special
+  /// tokens spelled out in the text are encoded as plain text, never as their ids. Text that is
+  /// not valid UTF-8 is an error.
+  Result<std::vector<int32_t>> encode(std::string_view text, bool addSpecial = true) const;
+
+  /// Text of ids; special tokens are left out, ids outside the vocabulary too. Bytes that do not
+  /// form UTF-8 become U+FFFD.
+  std::string decode(std::span<const int32_t> ids) const;
+
+  /// One more than the largest id.
+  int64_t vocabSize() const;
+  bool isSpecial(int32_t id) const;
+  /// The id of a special token or -1.
+  int32_t specialId(std::string_view content) const;
+  /// The piece as the file has it; empty outside the vocabulary.
+  std::string_view piece(int32_t id) const;
+
+  struct Data;
+
+private:
+  explicit Tokenizer(std::unique_ptr<Data> data);
+  std::unique_ptr<Data> data;
+};
+
+/// Decodes one id after another for printing as they come: gives only whole UTF-8 characters, and
+/// all pieces together are what Tokenizer::decode() gives for all ids.
+class TextStream {
+public:
+  /// `context`: ids before the first pushed one (the prompt); they decide about leading spaces.
+  explicit TextStream(const Tokenizer &tokenizer, std::span<const int32_t> context = {});
+  /// The text that became certain with this id, maybe empty.
+  std::string push(int32_t id);
+  /// What is left at the end.
+  std::string finish();
+
+private:
+  const Tokenizer &tokenizer;
+  std::vector<int32_t> ids;
+  size_t printed = 0; ///< bytes of decode(ids) given away
+};
+
+} // namespace zorse
