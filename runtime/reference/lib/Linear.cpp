@@ -1,0 +1,59 @@
+//===- Linear.cpp - linear, embed, argmax ---------------------------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Arguments.h"
+
+namespace zorse::reference {
+
+Status runLinear(const Arguments &args) {
+  int64_t tokens = args.size("tokens"), k = args.field("in_features");
+  int64_t n = args.field("out_features"), stride = args.field("row_stride");
+  const Tensor &x = args["x"], &weight = args["weight"], &y = args["y"];
+
+  std::vector<double> rows(static_cast<size_t>(tokens * k));
+  for (int64_t t = 0; t < tokens; ++t)
+    x.read(t * stride, k, rows.data() + t * k);
+  std::vector<double> column(static_cast<size_t>(k));
+  for (int64_t i = 0; i < n; ++i) {
+    weight.read(i * k, k, column.data());
+    double bias = args.has("bias") ? args["bias"].at(i) : 0;
+    for (int64_t t = 0; t < tokens; ++t) {
+      double sum = dot(rows.data() + t * k, column.data(), k) + bias;
+      // The residual may be y itself: read the element before it is written.
+      if (args.has("residual"))
+        sum += args["residual"].at(t * n + i);
+      y.set(t * n + i, sum);
+    }
+  }
+  return Status::success();
+}
+
+Status runEmbed(const Arguments &args) {
+  if (Status s = args.checkIndices("ids", args.field("vocab_size"), "vocab_size"); !s)
+    return s;
+  int64_t width = args.field("hidden_size");
+  const Tensor &ids = args["ids"], &table = args["table"], &out = args["out"];
+  for (int64_t t = 0; t < args.size("tokens"); ++t)
+    for (int64_t i = 0; i < width; ++i)
+      out.set(t * width + i, table.at(ids.index(t) * width + i));
+  return Status::success();
+}
+
+Status runArgmax(const Arguments &args) {
+  int64_t width = args.field("vocab_size");
+  for (int64_t t = 0; t < args.size("tokens"); ++t) {
+    std::vector<double> row = args["logits"].read(t * width, width);
+    int64_t best = 0;
+    for (int64_t i = 1; i < width; ++i)
+      if (row[i] > row[best])
+        best = i;
+    args["ids"].set(t, double(best));
+  }
+  return Status::success();
+}
+
+} // namespace zorse::reference

@@ -1,0 +1,158 @@
+//===- Plan.cpp - who has which tokens, rows and slots -===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "Plan.h"
+
+#include <algorithm>
+#include <fmt/format.h>
+#include <numeric>
+
+namespace zorse::reference {
+
+std::vector<int64_t> Random::permutation(int64_t n) {
+  std::vector<int64_t> order(static_cast<size_t>(n));
+  std::iota(order.begin(), order.end(), 0);
+  for (int64_t i = n - 1; i > 0; --i)
+    std::swap(order[size_t(i)], order[size_t(between(0, i))]);
+  return order;
+}
+
+namespace {
+
+/// Adds `extra` to `parts`, none above `cap`: evenly, or in random helpings that leave some parts
+/// as they were.
+void share(std::vector<int64_t> &parts, int64_t extra, int64_t cap, Random &random,
+           Lengths lengths) {
+  int64_t n = int64_t(parts.size());
+  if (lengths == Lengths::Full) {
+    for (int64_t i = 0; extra > 0; i = (i + 1) % n) {
+      int64_t helping = std::min({cap - parts[i], std::max<int64_t>(extra / n, 1), extra});
+      parts[i] += helping;
+      extra -= helping;
+    }
+    return;
+  }
+  std::vector<int64_t> order = random.permutation(n);
+  for (int round = 0; extra > 0; ++round)
+    for (int64_t i : order) {
+      int64_t room = std::min(cap - parts[i], extra);
+      int64_t helping = room > 0 ? (round ? room : random.between(room / 2, room)) : 0;
+      parts[i] += helping;
+      extra -= helping;
+    }
+}
+
+std::vector<int64_t> runningSum(const std::vector<int64_t> &parts) {
+  std::vector<int64_t> sums(parts.size() + 1, 0);
+  std::partial_sum(parts.begin(), parts.end(), sums.begin() + 1);
+  return sums;
+}
+
+Error contradiction(const OpDesc &op, std::string_view small, int64_t smallValue,
+                    std::string_view large, int64_t largeValue) {
+  return usageError(fmt::format("sizes of {}: {} is {} but must be at least {} ({})", op.kind(),
+                                small, smallValue, largeValue, large));
+}
+
+} // namespace
+
+Result<Plan> makePlan(const OpDesc &op, const Sizes &sizes, Random random, Lengths lengths) {
+  auto size = [&](std::string_view name) {
+    auto found = sizes.find(name);
+    return found == sizes.end() ? int64_t(-1) : found->second;
+  };
+  auto hasFill = [&](std::string_view fill) {
+    const auto &operands = op.spec().operands;
+    return std::any_of(operands.begin(), operands.end(),
+                       [&](const OperandSpec &operand) { return operand.fill == fill; });
+  };
+  Plan plan;
+  int64_t tokens = size("tokens"), slotCount = size("num_slots"), context = size("context");
+  bool batched = size("batch") >= 0;
+  int64_t sequences = batched ? size("batch") : tokens;
+
+  if (batched) {
+    if (tokens < sequences)
+      return contradiction(op, "tokens", tokens, "batch", sequences);
+    bool joint = hasFill("context_offsets");
+    int64_t longest = context >= 0 ? std::min(context, size("max_len")) : tokens;
+    std::vector<int64_t> queries(static_cast<size_t>(sequences), 1);
+    if (longest * sequences < tokens)
+      return contradiction(op, joint ? "max_len" : "context", longest, "tokens / batch",
+                           (tokens + sequences - 1) / sequences);
+    share(queries, tokens - sequences, longest, random, lengths);
+    plan.offsets = runningSum(queries);
+    plan.lengths = queries;
+    if (joint) {
+      if (context < tokens)
+        return contradiction(op, "context", context, "tokens", tokens);
+      if (size("max_len") * sequences < context)
+        return contradiction(op, "max_len", size("max_len"), "context / batch",
+                             (context + sequences - 1) / sequences);
+      share(plan.lengths, context - tokens, size("max_len"), random, lengths);
+    } else if (context >= 0) {
+      if (size("max_len") < context)
+        return contradiction(op, "max_len", size("max_len"), "context", context);
+      // One at the full context, one without a cached prefix, the others between.
+      std::vector<int64_t> order = random.permutation(sequences);
+      for (int64_t i = 0; i < sequences; ++i) {
+        int64_t &length = plan.lengths[size_t(order[size_t(i)])];
+        if (i == 0 || lengths == Lengths::Full)
+          length = context;
+        else if (i > 1)
+          length = random.between(length, context);
+      }
+    }
+    plan.contextOffsets = runningSum(plan.lengths);
+  }
+
+  if (slotCount >= 0) {
+    bool shared = slotCount < sequences;
+    if (shared && (batched || !hasFill("positions")))
+      return contradiction(op, "num_slots", slotCount, batched ? "batch" : "tokens", sequences);
+    std::vector<int64_t> order = random.permutation(slotCount);
+    for (int64_t i = 0; i < sequences; ++i)
+      plan.slots.push_back(order[size_t(i % slotCount)]);
+  }
+
+  if (hasFill("positions")) {
+    int64_t rows = size("max_len");
+    if (size("max_positions") >= 0)
+      rows = std::min(rows, size("max_positions"));
+    if (context >= 0) {
+      if (rows < context)
+        return contradiction(op, "max_len", rows, "context", context);
+      rows = context;
+    }
+    // Tokens that share a slot follow one another from its first position on.
+    int64_t perSlot = (tokens + slotCount - 1) / slotCount;
+    if (perSlot > rows)
+      return contradiction(op, "max_len", rows, "tokens / num_slots", perSlot);
+    std::vector<int64_t> order = random.permutation(std::min(tokens, slotCount));
+    std::vector<int64_t> firsts(order.size());
+    for (size_t i = 0; i < order.size(); ++i) {
+      bool last = i == 0 || lengths == Lengths::Full;
+      firsts[size_t(order[i])] = last ? rows - perSlot : i == 1 ? 0 : random.between(0, rows - perSlot);
+    }
+    for (int64_t t = 0; t < tokens; ++t)
+      plan.positions.push_back(firsts[size_t(t % slotCount)] + t / slotCount);
+  }
+
+  if (slotCount >= 0) {
+    plan.filledRows.assign(size_t(slotCount), 0);
+    for (size_t i = 0; i < plan.slots.size(); ++i) {
+      int64_t rows = !plan.positions.empty() ? plan.positions[i] + 1
+                     : !plan.lengths.empty() ? plan.lengths[i]
+                                             : 0;
+      int64_t &filled = plan.filledRows[size_t(plan.slots[i])];
+      filled = std::max(filled, rows);
+    }
+  }
+  return plan;
+}
+
+} // namespace zorse::reference
