@@ -16,8 +16,8 @@ namespace zorse {
 class KernelConfig {
 public:
   /// The defaults of the spec, at the tuning point of the op. Where the default of a knob is not
-  /// a legal value it is rounded down to one; if the whole breaks a constraint, the first legal
-  /// configuration of the space that differs in the fewest knobs is taken.
+  /// a legal value it is rounded down to one; if the whole breaks a constraint, the legal
+  /// configuration that differs in the fewest knobs, and by the fewest steps, is taken.
   static Result<KernelConfig> defaults(const OpDesc &op, const TargetDesc &target);
   /// Parses "k=v,k=v"; knobs left out take their defaults. Checks values and constraints.
   static Result<KernelConfig> parse(std::string_view text, const OpDesc &op,

@@ -1,0 +1,11 @@
+# Writes OUTPUT, a C++ file that holds the text of every file in SPECS.
+set(TEXT "// Generated from dialect/ops/*.json; do not edit.\n#include \"EmbeddedSpecs.h\"\n\n")
+string(APPEND TEXT "const std::vector<zorse::EmbeddedSpec> &zorse::embeddedSpecs() {\n")
+string(APPEND TEXT "  static const std::vector<EmbeddedSpec> specs = {\n")
+foreach(SPEC IN LISTS SPECS)
+  get_filename_component(NAME ${SPEC} NAME)
+  file(READ ${SPEC} CONTENT)
+  string(APPEND TEXT "    {\"${NAME}\", R\"spec(${CONTENT})spec\"},\n")
+endforeach()
+string(APPEND TEXT "  };\n  return specs;\n}\n")
+file(WRITE ${OUTPUT} "${TEXT}")
