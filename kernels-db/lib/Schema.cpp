@@ -1,0 +1,215 @@
+//===- Schema.cpp - identity and migrations of the file -------------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "Schema.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+namespace zorse::db {
+
+namespace {
+
+struct Identity {
+  int64_t application = 0, version = 0, objects = 0;
+  bool isFresh() const { return application == 0 && version == 0 && objects == 0; }
+};
+
+} // namespace
+
+static Status createFolders(const std::filesystem::path &folder) {
+  std::filesystem::path made;
+  for (const std::filesystem::path &part : folder) {
+    made /= part;
+    if (::mkdir(made.c_str(), 0700) == 0 || errno == EEXIST)
+      continue;
+    int reason = errno;
+    struct stat info;
+    if (::stat(made.c_str(), &info) == 0)
+      continue; // a folder above that we may not write, such as "/"
+    return databaseError(
+        fmt::format("cannot create the folder {}: {}", made.string(), std::strerror(reason)));
+  }
+  return Status();
+}
+
+static Status createFile(const std::string &path) {
+  std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty())
+    if (Status status = createFolders(folder); !status)
+      return status;
+  int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+  if (file >= 0)
+    ::close(file);
+  else if (errno != EEXIST) // another process may have been faster
+    return databaseError(fmt::format("cannot create {}: {}", path, std::strerror(errno)));
+  return Status();
+}
+
+static Status checkFile(const std::string &path, Database::Mode mode) {
+  if (path.empty())
+    return databaseError("the path of the database is empty; name a file with --db");
+  struct stat info;
+  if (::stat(path.c_str(), &info) != 0) {
+    if (errno != ENOENT)
+      return databaseError(fmt::format("cannot open {}: {}", path, std::strerror(errno)));
+    if (mode == Database::Mode::ReadWrite)
+      return createFile(path);
+    return databaseError(fmt::format("no database at {}; `zorse tune` makes one, or name an "
+                                     "existing one with --db",
+                                     path));
+  }
+  if (!S_ISREG(info.st_mode))
+    return databaseError(fmt::format("{} is not a file; name a database with --db", path));
+  return Status();
+}
+
+static Result<Identity> readIdentity(const Connection &connection) {
+  Identity identity;
+  for (auto [sql, field] : {std::pair{"PRAGMA application_id", &Identity::application},
+                            std::pair{"PRAGMA user_version", &Identity::version},
+                            std::pair{"SELECT count(*) FROM sqlite_schema", &Identity::objects}}) {
+    Result<int64_t> value = connection.integer(sql);
+    if (!value)
+      return value.takeError();
+    identity.*field = *value;
+  }
+  return identity;
+}
+
+static Status checkIdentity(const Connection &connection, const Identity &identity) {
+  const std::string &path = connection.path();
+  int64_t latest = static_cast<int64_t>(migrations().size());
+  if (identity.isFresh() && connection.isWritable())
+    return Status();
+  if (identity.isFresh())
+    return databaseError(fmt::format("{} is an empty database; `zorse tune` fills it, or name "
+                                     "another with --db",
+                                     path));
+  if (identity.application != applicationId)
+    return databaseError(fmt::format(
+        "not a Zorse database: {} has application id {:#010x}, expected {:#010x}; it belongs to "
+        "another program and was left as it is, name another file with --db",
+        path, static_cast<uint32_t>(identity.application), applicationId));
+  if (identity.version > latest)
+    return databaseError(fmt::format("{} has schema version {}, this zorse knows versions up to "
+                                     "{}; use the zorse that wrote it, or name another file "
+                                     "with --db",
+                                     path, identity.version, latest));
+  if (identity.version < 1)
+    return databaseError(fmt::format("database is corrupt: {} has schema version {}, expected 1 "
+                                     "to {}; restore a copy, or move the file away and tune again",
+                                     path, identity.version, latest));
+  if (identity.version < latest && !connection.isWritable())
+    return databaseError(fmt::format("{} has schema version {}, this zorse reads version {}; open "
+                                     "it once for writing to bring it up to date, for example "
+                                     "with `zorse db verify --repair`",
+                                     path, identity.version, latest));
+  return Status();
+}
+
+static Status migrate(const Connection &connection, int64_t from) {
+  const std::vector<std::string_view> &texts = migrations();
+  for (size_t i = static_cast<size_t>(from); i < texts.size(); ++i)
+    if (Status status = connection.execute(texts[i]); !status)
+      return status;
+  return connection.execute(fmt::format("PRAGMA application_id = {}; PRAGMA user_version = {}",
+                                        applicationId, texts.size()));
+}
+
+static Status migrateFile(const Connection &connection) {
+  Result<Transaction> transaction = Transaction::begin(connection);
+  if (!transaction)
+    return transaction.takeError();
+  // Read again under the lock: another process may have migrated the file meanwhile.
+  Result<Identity> identity = readIdentity(connection);
+  if (!identity)
+    return identity.takeError();
+  if (Status status = checkIdentity(connection, *identity); !status)
+    return status;
+  if (Status status = migrate(connection, identity->version); !status)
+    return status;
+  return transaction->commit();
+}
+
+static Result<std::string> schemaText(const Connection &connection) {
+  Result<Statement> rows =
+      connection.prepare("SELECT type, name, tbl_name, sql FROM sqlite_schema "
+                         "WHERE name NOT LIKE 'sqlite_stat%' ORDER BY type, name");
+  if (!rows)
+    return rows.takeError();
+  std::string text;
+  while (true) {
+    Result<bool> row = rows->step();
+    if (!row)
+      return row.takeError();
+    if (!*row)
+      return text;
+    for (int column = 0; column < 4; ++column)
+      text += rows->text(column) + '\n';
+  }
+}
+
+// What the migrations give in an empty database. A file that differs has been tampered with, or
+// damaged; nothing in it can then be trusted to mean what our statements assume.
+static Result<std::string> expectedSchema() {
+  Result<std::unique_ptr<Connection>> memory = Connection::openMemory();
+  if (!memory)
+    return memory.takeError();
+  if (Status status = migrate(**memory, 0); !status)
+    return status.takeError();
+  return schemaText(**memory);
+}
+
+static Status checkSchema(const Connection &connection) {
+  static const Result<std::string> expected = expectedSchema();
+  if (!expected)
+    return expected.error();
+  Result<std::string> found = schemaText(connection);
+  if (!found)
+    return found.takeError();
+  if (*found == *expected)
+    return Status();
+  return databaseError(fmt::format("database is corrupt: the tables of {} differ from those of "
+                                   "schema version {}; restore a copy, or move the file away and "
+                                   "tune again",
+                                   connection.path(), migrations().size()));
+}
+
+Result<std::unique_ptr<Connection>> openChecked(const std::string &path, Database::Mode mode,
+                                                std::chrono::milliseconds busyTimeout) {
+  if (Status status = checkFile(path, mode); !status)
+    return status.takeError();
+  bool writable = mode == Database::Mode::ReadWrite;
+  Result<std::unique_ptr<Connection>> connection = Connection::open(path, writable, busyTimeout);
+  if (!connection)
+    return connection;
+  Result<Identity> identity = readIdentity(**connection);
+  if (!identity)
+    return identity.takeError();
+  if (Status status = checkIdentity(**connection, *identity); !status)
+    return status.takeError();
+  if (writable) {
+    // The rollback journal: this SQLite may predate the repair of the write-ahead log's reset,
+    // and a write-ahead log does not work over a network file system.
+    Status status = (*connection)->execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL");
+    if (!status)
+      return status.takeError();
+    if (identity->version < static_cast<int64_t>(migrations().size()))
+      if (Status migrated = migrateFile(**connection); !migrated)
+        return migrated.takeError();
+  }
+  if (Status status = checkSchema(**connection); !status)
+    return status.takeError();
+  return connection;
+}
+
+} // namespace zorse::db

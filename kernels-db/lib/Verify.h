@@ -1,0 +1,24 @@
+//===- Verify.h - is the database sound -------------------------*- C++ -*-===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "Connection.h"
+
+#include "zorse/desc/CodeObject.h"
+
+#include <vector>
+
+namespace zorse::db {
+
+/// The code object of the current row (hash, metadata, metadata_hash, bytes), checked against its
+/// hashes.
+Result<CodeObject> readCode(const Connection &connection, const Statement &row);
+
+/// Every fault of the file, in words; empty if it is sound.
+Result<std::vector<std::string>> findFaults(const Connection &connection);
+
+} // namespace zorse::db
