@@ -14,11 +14,15 @@ namespace {
 
 using Json = nlohmann::json;
 
+/// Bytes that are not UTF-8 become the replacement character.
+std::string dumpJson(const Json &value) {
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 /// Builds the value while it watches depth and keys. Returning false stops the parser.
 class StrictBuilder {
 public:
-  StrictBuilder(size_t textBytes, const JsonLimits &limits)
-      : textBytes(textBytes), limits(limits) {}
+  StrictBuilder(std::string_view text, const JsonLimits &limits) : text(text), limits(limits) {}
 
   bool null() { return add(nullptr); }
   bool boolean(bool value) { return add(value); }
@@ -40,11 +44,11 @@ public:
     return true;
   }
 
-  bool parse_error(size_t position, const std::string &lastToken, const Json::exception &) {
-    Json near = lastToken.substr(0, 40);
-    std::string found = near.dump(-1, ' ', false, Json::error_handler_t::replace);
-    return fail(fmt::format("not valid JSON: unexpected {} at byte {}",
-                            position > textBytes ? "end of text" : found, position));
+  bool parse_error(size_t position, const std::string &, const Json::exception &) {
+    std::string found = "end of text";
+    if (position >= 1 && position <= text.size())
+      found = dumpJson(std::string(text.substr(position - 1, 1)));
+    return fail(fmt::format("not valid JSON: unexpected {} at byte {}", found, position));
   }
 
   Json root;
@@ -91,13 +95,13 @@ private:
 
   /// The path of the innermost open value.
   std::string path() const {
-    std::string text = "$";
+    std::string result = "$";
     for (size_t i = 0; i + 1 < opened.size(); ++i)
-      text += opened[i]->is_array() ? fmt::format("[{}]", opened[i]->size() - 1) : "." + keys[i];
-    return text;
+      result += opened[i]->is_array() ? fmt::format("[{}]", opened[i]->size() - 1) : "." + keys[i];
+    return result;
   }
 
-  size_t textBytes;
+  std::string_view text;
   JsonLimits limits;
   std::vector<Json *> opened;
   std::vector<std::string> keys; ///< the current key of each open object
@@ -109,33 +113,30 @@ Result<Json> parseStrictJson(std::string_view text, const JsonLimits &limits) {
   if (text.size() > limits.maxBytes)
     return usageError(
         fmt::format("expected at most {} bytes of JSON, found {}", limits.maxBytes, text.size()));
-  StrictBuilder builder(text.size(), limits);
+  StrictBuilder builder(text, limits);
   if (!Json::sax_parse(text.begin(), text.end(), &builder))
     return usageError(std::move(builder.error));
   return std::move(builder.root);
 }
 
 std::string describeJson(const Json &value) {
-  auto dumped = [](const Json &json) {
-    return json.dump(-1, ' ', false, Json::error_handler_t::replace);
-  };
   switch (value.type()) {
   case Json::value_t::string: {
     const std::string &text = value.get_ref<const std::string &>();
     if (text.size() > 48)
-      return dumped(text.substr(0, 45) + "...") + " (string)";
-    return dumped(value) + " (string)";
+      return dumpJson(text.substr(0, 45) + "...") + " (string)";
+    return dumpJson(value) + " (string)";
   }
   case Json::value_t::boolean:
-    return dumped(value) + " (boolean)";
+    return dumpJson(value) + " (boolean)";
   case Json::value_t::number_float:
-    return dumped(value) + " (number)";
+    return dumpJson(value) + " (number)";
   case Json::value_t::array:
     return "an array";
   case Json::value_t::object:
     return "an object";
   default:
-    return dumped(value);
+    return dumpJson(value);
   }
 }
 
