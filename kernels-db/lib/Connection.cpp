@@ -77,8 +77,8 @@ void Statement::bind(int index, double value) {
 void Statement::bind(int index, std::string_view value) {
   // A null pointer would bind NULL instead of the empty text.
   const char *data = value.data() ? value.data() : "";
-  keepFirst(bindStatus, sqlite3_bind_text64(handle.get(), index, data, value.size(), SQLITE_STATIC,
-                                            SQLITE_UTF8));
+  keepFirst(bindStatus, sqlite3_bind_text64(handle.get(), index, data, value.size(),
+                                            SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 void Statement::bind(int index, std::span<const uint8_t> value) {

@@ -74,8 +74,8 @@ public:
   /// Runs SQL texts without parameters, separated by semicolons.
   Status execute(std::string_view sql) const;
   Result<Statement> prepare(std::string_view sql) const;
-  /// prepare() with the arguments bound to ?1, ?2, … An empty optional binds NULL. Text and bytes
-  /// must outlive the statement.
+  /// prepare() with the arguments bound to ?1, ?2, … An empty optional binds NULL. Bytes must
+  /// outlive the statement, text is copied.
   template <typename... Args> Result<Statement> query(std::string_view sql, const Args &...args) const {
     Result<Statement> statement = prepare(sql);
     if (statement) {

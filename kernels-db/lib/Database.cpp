@@ -47,6 +47,7 @@ private:
     return db::databaseError(fmt::format("cannot {} in {}: it was opened for reading only", action,
                                          connection->path()));
   }
+  Result<int64_t> opId(const OpDesc &op) const;
   template <typename... Args>
   Result<std::vector<KernelRecord>> select(std::string_view rest, const Args &...args) const {
     std::string sql = std::string(db::selectRecords) + std::string(rest);
@@ -143,14 +144,27 @@ Result<std::optional<CodeObject>> SqliteDatabase::loadCode(const std::string &co
   return std::optional<CodeObject>(object.take());
 }
 
-// The ids are looked up first, so that the view is evaluated for one op only.
+// The op is looked up first: SQLite evaluates the view for one op only if its id is a constant, and
+// for all of them if it comes from a subquery.
+Result<int64_t> SqliteDatabase::opId(const OpDesc &op) const {
+  Result<Statement> rows = connection->query("SELECT id FROM op WHERE hash = ?1", op.hash().hex());
+  if (!rows)
+    return rows.takeError();
+  Result<bool> row = rows->step();
+  if (!row)
+    return row.takeError();
+  return *row ? rows->integer(0) : -1;
+}
+
 Result<std::optional<KernelRecord>> SqliteDatabase::best(const OpDesc &op, const TargetDesc &target,
                                                          const std::string &tuningPoint) {
+  Result<int64_t> id = opId(op);
+  if (!id)
+    return id.takeError();
   Result<std::vector<KernelRecord>> rows =
-      select("WHERE trial.id = (SELECT trial_id FROM best "
-             "WHERE op_id = (SELECT id FROM op WHERE hash = ?1) AND target_id = (SELECT id FROM "
-             "target WHERE arch = ?2 AND compute_units = ?3) AND tuning_point = ?4)",
-             op.hash().hex(), target.arch, static_cast<int64_t>(target.computeUnits), tuningPoint);
+      select("WHERE trial.id IN (SELECT trial_id FROM best WHERE op_id = ?1 AND tuning_point = ?2) "
+             "AND target.arch = ?3 AND target.compute_units = ?4",
+             *id, tuningPoint, target.arch, static_cast<int64_t>(target.computeUnits));
   if (!rows)
     return rows.takeError();
   if (rows->empty())
@@ -160,10 +174,12 @@ Result<std::optional<KernelRecord>> SqliteDatabase::best(const OpDesc &op, const
 
 Result<std::vector<KernelRecord>> SqliteDatabase::winners(const OpDesc &op,
                                                           const TargetDesc &target) {
-  return select("WHERE trial.id IN (SELECT trial_id FROM best "
-                "WHERE op_id = (SELECT id FROM op WHERE hash = ?1)) AND target.arch = ?2 "
-                "ORDER BY trial.tuning_point, target.compute_units",
-                op.hash().hex(), target.arch);
+  Result<int64_t> id = opId(op);
+  if (!id)
+    return id.takeError();
+  return select("WHERE trial.id IN (SELECT trial_id FROM best WHERE op_id = ?1) AND "
+                "target.arch = ?2 ORDER BY trial.tuning_point, target.compute_units",
+                *id, target.arch);
 }
 
 Result<std::vector<KernelRecord>> SqliteDatabase::list(const RecordFilter &filter) {

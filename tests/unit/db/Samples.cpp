@@ -9,11 +9,15 @@
 #include <fstream>
 #include <iterator>
 #include <sqlite3.h>
+#include <unistd.h>
 
 namespace zorse::test {
 
-TemporaryFolder::TemporaryFolder() {
-  std::string pattern = (std::filesystem::temp_directory_path() / "zorse-db-XXXXXX").string();
+TemporaryFolder::TemporaryFolder(Place place) {
+  std::filesystem::path parent = "/dev/shm";
+  if (place == Place::Disk || ::access(parent.c_str(), W_OK) != 0)
+    parent = std::filesystem::temp_directory_path();
+  std::string pattern = (parent / "zorse-db-XXXXXX").string();
   if (!::mkdtemp(pattern.data()))
     throw std::runtime_error("cannot make a temporary folder");
   root = pattern;

@@ -13,10 +13,12 @@
 
 namespace zorse::test {
 
-/// A fresh folder, removed at the end.
+/// A fresh folder, removed at the end; in memory where the system has such a place, so that tests
+/// that do not ask about durability do not wait for the disk.
 class TemporaryFolder {
 public:
-  TemporaryFolder();
+  enum class Place { Memory, Disk };
+  explicit TemporaryFolder(Place place = Place::Memory);
   ~TemporaryFolder();
   std::string file(std::string_view name) const { return (root / name).string(); }
 
