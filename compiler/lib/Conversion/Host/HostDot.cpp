@@ -1,0 +1,197 @@
+//===- HostDot.cpp - register-blocked matrix products ---------------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Two kernels. The *column kernel* keeps rows x vectors of the result in
+// registers and walks k: one vector of b, one broadcast of a, one fma. It wants
+// columns of b contiguous, which staging provides. The *inner kernel* serves a
+// transposed b that is read where it lies, such as a weight used once: it keeps
+// one vector of partial sums for each result and adds up its lanes at the end.
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+
+namespace zorse::host {
+
+Value HostEmitter::evaluateF32(Value tile, Value row, Value column, int64_t width) {
+  Value value = evaluate(tile, row, column, width);
+  if (getElementTypeOrSelf(value.getType()).isF32())
+    return value;
+  Type type = width == 0 ? Type(b.getF32Type()) : Type(VectorType::get({width}, b.getF32Type()));
+  return arith::ExtFOp::create(b, type, value);
+}
+
+void HostEmitter::forBlocks(int64_t count, int64_t step,
+                            const std::function<void(Value, int64_t)> &body) {
+  int64_t whole = count / step * step;
+  if (whole == step) {
+    body(index(0), step);
+  } else if (whole > 0) {
+    auto loop = scf::ForOp::create(b, index(0), index(whole), index(step));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(loop.getBody()->getTerminator());
+    body(loop.getInductionVar(), step);
+  }
+  if (whole < count)
+    body(index(whole), count - whole);
+}
+
+void HostEmitter::emitDot(tile::DotOp dot) {
+  Value result = dot.getResult();
+  Extent extent = extentOf(result);
+  auto inPlace = destinationInPlace(dot, result);
+  TileBuffer into =
+      inPlace ? *inPlace : allocate(extent.rows, extent.columns, b.getF32Type());
+  bool staged = transposed.contains(dot.getB());
+  if (dot.getTransposeB() && !staged)
+    emitInnerKernel(dot, into);
+  else
+    emitColumnKernel(dot, into);
+  buffers[result] = into;
+}
+
+//===----------------------------------------------------------------------===//
+// Column kernel
+//===----------------------------------------------------------------------===//
+
+void HostEmitter::emitColumnKernel(tile::DotOp dot, const TileBuffer &into) {
+  Extent extent = extentOf(dot.getResult());
+  // Accumulators, one row of b and a broadcast must fit the registers: 32 with AVX-512, else 16.
+  int64_t budget = lanes == 16 ? 26 : 12;
+  int64_t vectors = llvm::divideCeil(extent.columns, lanes);
+  int64_t across = std::min<int64_t>(vectors, extent.rows >= 6 ? 4 : 8);
+  if (lanes == 8)
+    across = std::min<int64_t>(vectors, extent.rows >= 6 ? 2 : 4);
+  int64_t down = std::clamp<int64_t>(budget / across, 1, extent.rows);
+  // Rows in blocks of equal height rather than many and a rest: 24 rows are 4 x 6.
+  down = llvm::divideCeil(extent.rows, llvm::divideCeil(extent.rows, down));
+
+  int64_t step = across * lanes;
+  forBlocks(extent.columns, step, [&](Value column, int64_t columns) {
+    SmallVector<int64_t> widths;
+    for (int64_t left = columns; left > 0; left -= lanes)
+      widths.push_back(std::min(left, lanes));
+    forBlocks(extent.rows, down, [&](Value row, int64_t rows) {
+      emitColumnBlock(dot, into, row, rows, column, widths);
+    });
+  });
+}
+
+void HostEmitter::emitColumnBlock(tile::DotOp dot, const TileBuffer &into, Value row, int64_t rows,
+                                  Value column, ArrayRef<int64_t> widths) {
+  int64_t inner = cast<RankedTensorType>(dot.getA().getType()).getDimSize(1);
+  auto at = [&](size_t part) { return plus(column, int64_t(part) * lanes); };
+  SmallVector<Value> sums;
+  for (int64_t i = 0; i < rows; ++i)
+    for (auto [part, width] : llvm::enumerate(widths))
+      sums.push_back(evaluate(dot.getAccumulator(), plus(row, i), at(part), width));
+
+  auto loop = scf::ForOp::create(b, index(0), index(inner), index(1), sums);
+  {
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPointToEnd(loop.getBody());
+    Value k = loop.getInductionVar();
+    SmallVector<Value> line;
+    for (auto [part, width] : llvm::enumerate(widths)) {
+      if (auto packed = transposed.find(dot.getB());
+          dot.getTransposeB() && packed != transposed.end()) {
+        Value value = loadVector(address(packed->second, k, at(part)), packed->second.element, width);
+        if (!packed->second.element.isF32())
+          value = arith::ExtFOp::create(b, VectorType::get({width}, b.getF32Type()), value);
+        line.push_back(value);
+      } else {
+        line.push_back(evaluateF32(dot.getB(), k, at(part), width));
+      }
+    }
+    SmallVector<Value> next;
+    for (int64_t i = 0; i < rows; ++i) {
+      Value a = evaluateF32(dot.getA(), plus(row, i), k, 0);
+      for (auto [part, width] : llvm::enumerate(widths)) {
+        Value spread = vector::BroadcastOp::create(b, VectorType::get({width}, b.getF32Type()), a);
+        next.push_back(vector::FMAOp::create(b, spread, line[part],
+                                             loop.getRegionIterArg(next.size())));
+      }
+    }
+    scf::YieldOp::create(b, next);
+  }
+  size_t number = 0;
+  for (int64_t i = 0; i < rows; ++i)
+    for (size_t part = 0; part < widths.size(); ++part)
+      storeVector(loop.getResult(number++), address(into, plus(row, i), at(part)));
+}
+
+//===----------------------------------------------------------------------===//
+// Inner kernel
+//===----------------------------------------------------------------------===//
+
+void HostEmitter::emitInnerKernel(tile::DotOp dot, const TileBuffer &into) {
+  Extent extent = extentOf(dot.getResult());
+  // Enough independent sums to cover the latency of fma, and few loads a sum.
+  int64_t down = std::min<int64_t>(extent.rows, 4);
+  int64_t across = std::min<int64_t>(extent.columns, lanes == 16 ? (down == 1 ? 8 : 16 / down + 1)
+                                                                 : (down == 1 ? 6 : 2));
+  forBlocks(extent.columns, across, [&](Value column, int64_t columns) {
+    forBlocks(extent.rows, down, [&](Value row, int64_t rows) {
+      emitInnerBlock(dot, into, row, rows, column, columns);
+    });
+  });
+}
+
+void HostEmitter::emitInnerBlock(tile::DotOp dot, const TileBuffer &into, Value row, int64_t rows,
+                                 Value column, int64_t columns) {
+  int64_t inner = cast<RankedTensorType>(dot.getA().getType()).getDimSize(1);
+  int64_t whole = inner / lanes * lanes;
+  SmallVector<Value> totals(rows * columns);
+  auto finish = [&](ArrayRef<Value> sums) {
+    for (auto [number, sum] : llvm::enumerate(sums)) {
+      Value total = vector::ReductionOp::create(b, vector::CombiningKind::ADD, sum,
+                                                arith::FastMathFlags::reassoc);
+      totals[number] =
+          totals[number] ? arith::AddFOp::create(b, totals[number], total).getResult() : total;
+    }
+  };
+  auto step = [&](Value k, int64_t width, ValueRange sums) {
+    SmallVector<Value> as, bs, next;
+    for (int64_t i = 0; i < rows; ++i)
+      as.push_back(evaluateF32(dot.getA(), plus(row, i), k, width));
+    for (int64_t j = 0; j < columns; ++j)
+      bs.push_back(evaluateF32(dot.getB(), plus(column, j), k, width));
+    for (int64_t i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < columns; ++j)
+        next.push_back(vector::FMAOp::create(b, as[i], bs[j], sums[next.size()]));
+    return next;
+  };
+  auto zeros = [&](int64_t width) {
+    auto type = VectorType::get({width}, b.getF32Type());
+    return SmallVector<Value>(rows * columns, arith::ConstantOp::create(b, b.getZeroAttr(type)));
+  };
+  if (whole > 0) {
+    auto loop = scf::ForOp::create(b, index(0), index(whole), index(lanes), zeros(lanes));
+    {
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToEnd(loop.getBody());
+      scf::YieldOp::create(b, step(loop.getInductionVar(), lanes, loop.getRegionIterArgs()));
+    }
+    SmallVector<Value> sums(loop.getResults());
+    finish(sums);
+  }
+  if (whole < inner)
+    finish(step(index(whole), inner - whole, zeros(inner - whole)));
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = 0; j < columns; ++j) {
+      Value start = evaluate(dot.getAccumulator(), plus(row, i), plus(column, j), 0);
+      storeVector(arith::AddFOp::create(b, start, totals[i * columns + j]),
+                  address(into, plus(row, i), plus(column, j)));
+    }
+}
+
+} // namespace zorse::host

@@ -1,0 +1,128 @@
+//===- HostEmitter.h - tiles as vectors and L1 buffers ----------*- C++ -*-===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// How a tile lives on the host. A workgroup is one call on one core, so a tile
+// is either a *formula* that is evaluated where it is used, one vector at a
+// time, or a *buffer* of f32 in the stack, which the first-level cache keeps.
+//
+//   formula  constants, splats, iotas, broadcasts, loads (a formula that reads
+//            memory), and elementwise ops with one use
+//   buffer   staged tiles, products, reductions, values carried by loops, and
+//            whatever elementwise result is used twice, in another block, or
+//            repeated by a broadcast
+//
+// So a chain like rmsnorm's x * scale * weight becomes one loop over vectors
+// with no intermediate buffer, and a product is a register-blocked loop that
+// reads its operands from buffers or straight from memory. A formula that reads
+// memory is frozen into a buffer before a store that could change what it reads.
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "zorse/Dialect/Tile/Tile.h"
+#include "zorse/desc/TargetDesc.h"
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/MapVector.h"
+
+#include <functional>
+
+namespace zorse::host {
+
+/// A tile in memory of the workgroup: element (i, j) at pointer[i * rowStride + j].
+struct TileBuffer {
+  mlir::Value pointer;
+  int64_t rowStride = 0;
+  mlir::Type element;
+};
+
+/// Rows and columns of a tile; a vector has one row.
+struct Extent {
+  int64_t rows, columns;
+};
+Extent extentOf(mlir::Value tile);
+
+class HostEmitter {
+public:
+  HostEmitter(mlir::func::FuncOp source, const TargetDesc &target);
+  mlir::LogicalResult run();
+
+private:
+  // Control (HostEmitter.cpp)
+  mlir::LogicalResult emitBlock(mlir::Block &block);
+  mlir::LogicalResult emitOp(mlir::Operation *op);
+  mlir::LogicalResult emitFor(mlir::scf::ForOp loop);
+  mlir::LogicalResult emitIf(mlir::scf::IfOp branch);
+  void emitScalarLoad(mlir::Operation *op);
+  void bindArguments(mlir::func::FuncOp target);
+
+  // Which values become buffers (HostPlacement.cpp)
+  bool isTrivial(mlir::Value tile) const;
+  bool needsBuffer(mlir::Operation *op) const;
+  /// The last op of `block` at which the formula `tile` is read.
+  mlir::Operation *lastRead(mlir::Value tile, mlir::Block *block) const;
+  bool readsBuffer(mlir::Value tile, mlir::Value of, bool pointwiseOnly) const;
+  void freezeLoadsBefore(tile::StoreOp store);
+  /// The loop-carried buffer that `result` may be computed into directly, if any.
+  std::optional<TileBuffer> destinationInPlace(mlir::Operation *op, mlir::Value result);
+
+  // Formulas (HostFormula.cpp)
+  /// Elements [column, column + width) of a row, as a vector; width 0 gives one scalar.
+  mlir::Value evaluate(mlir::Value tile, mlir::Value row, mlir::Value column, int64_t width);
+  mlir::Value evaluateLoad(tile::LoadOp load, mlir::Value row, mlir::Value column, int64_t width);
+  void materialize(mlir::Value tile, const TileBuffer &into);
+  /// The buffer of a tile, made now if it is still a formula.
+  TileBuffer bufferOf(mlir::Value tile);
+  void emitStore(tile::StoreOp store);
+  void emitReduce(tile::ReduceOp reduce);
+  void emitStage(tile::StageOp stage);
+  void packTransposed(mlir::Value tile, const TileBuffer &into);
+
+  // Products (HostDot.cpp)
+  void emitDot(tile::DotOp dot);
+  void emitColumnKernel(tile::DotOp dot, const TileBuffer &into);
+  void emitColumnBlock(tile::DotOp dot, const TileBuffer &into, mlir::Value row, int64_t rows,
+                       mlir::Value column, llvm::ArrayRef<int64_t> widths);
+  void emitInnerKernel(tile::DotOp dot, const TileBuffer &into);
+  void emitInnerBlock(tile::DotOp dot, const TileBuffer &into, mlir::Value row, int64_t rows,
+                      mlir::Value column, int64_t columns);
+  /// An operand of a product as f32.
+  mlir::Value evaluateF32(mlir::Value tile, mlir::Value row, mlir::Value column, int64_t width);
+  /// body(start, size) for blocks of \`step\` over [0, count), then one smaller block.
+  void forBlocks(int64_t count, int64_t step,
+                 const std::function<void(mlir::Value, int64_t)> &body);
+
+  // Small things
+  TileBuffer allocate(int64_t rows, int64_t columns, mlir::Type element);
+  mlir::Value address(const TileBuffer &buffer, mlir::Value row, mlir::Value column);
+  mlir::Value loadVector(mlir::Value pointer, mlir::Type element, int64_t width);
+  void storeVector(mlir::Value value, mlir::Value pointer);
+  mlir::Value index(int64_t number);
+  mlir::Value plus(mlir::Value a, int64_t b);
+  mlir::Value scalarOf(mlir::Value value) { return scalars.lookup(value); }
+  /// body(row) for 0 <= row < count; `count` may be dynamic.
+  void forRows(mlir::Value count, const std::function<void(mlir::Value)> &body);
+  /// body(column, width) over vectors of a row, the last one narrower.
+  void forColumns(int64_t columns, const std::function<void(mlir::Value, int64_t)> &body);
+
+  mlir::func::FuncOp source;
+  const TargetDesc &target;
+  int64_t lanes;
+  mlir::ImplicitLocOpBuilder b;
+  mlir::Block *entry = nullptr;
+  mlir::Value slots;
+  mlir::Value programIds[3];
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars;  ///< numbers and pointers
+  llvm::DenseMap<mlir::Value, TileBuffer> buffers;
+  llvm::DenseMap<mlir::Value, TileBuffer> transposed; ///< staged tiles, packed with rows and columns swapped
+  llvm::MapVector<mlir::Value, TileBuffer> carried;   ///< loop arguments
+};
+
+} // namespace zorse::host

@@ -1,0 +1,418 @@
+//===- HostFormula.cpp - evaluating tiles, moving them to memory ----------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+
+#include "HostEmitter.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+
+namespace zorse::host {
+
+static std::optional<int64_t> constantIndex(Value value) {
+  APInt number;
+  if (value && matchPattern(value, m_ConstantInt(&number)))
+    return number.getSExtValue();
+  return std::nullopt;
+}
+
+static Type elementOf(Value tile) {
+  return cast<RankedTensorType>(tile.getType()).getElementType();
+}
+
+static Type shaped(Type element, int64_t width) {
+  return width == 0 ? element : VectorType::get({width}, element);
+}
+
+/// 0, 1, 2, … as a vector of index.
+static Value steps(ImplicitLocOpBuilder &b, int64_t width) {
+  auto numbers = llvm::to_vector(llvm::seq<int64_t>(0, width));
+  return arith::ConstantOp::create(b, DenseIntElementsAttr::get(
+                                          VectorType::get({width}, b.getIndexType()), ArrayRef<int64_t>(numbers)));
+}
+
+Value HostEmitter::evaluate(Value tile, Value row, Value column, int64_t width) {
+  if (auto found = buffers.find(tile); found != buffers.end()) {
+    Value usedRow = extentOf(tile).rows == 1 ? Value() : row;
+    return loadVector(address(found->second, usedRow, column), found->second.element, width);
+  }
+  Operation *op = tile.getDefiningOp();
+  assert(op && "a tile is a buffer or has an op that defines it");
+  Type type = shaped(elementOf(tile), width);
+  if (auto load = dyn_cast<tile::LoadOp>(op))
+    return evaluateLoad(load, row, column, width);
+  if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
+    auto splat = cast<SplatElementsAttr>(constant.getValue());
+    auto value = splat.getSplatValue<Attribute>();
+    TypedAttr attr = width == 0 ? cast<TypedAttr>(value)
+                                : cast<TypedAttr>(SplatElementsAttr::get(cast<ShapedType>(type), value));
+    return arith::ConstantOp::create(b, attr);
+  }
+  if (auto splat = dyn_cast<tensor::SplatOp>(op)) {
+    Value number = scalarOf(splat.getInput());
+    return width == 0 ? number : vector::BroadcastOp::create(b, type, number).getResult();
+  }
+  if (auto broadcast = dyn_cast<tile::BroadcastOp>(op)) {
+    if (broadcast.getDim() == 1)
+      return evaluate(broadcast.getValue(), Value(), column, width);
+    Value number = evaluate(broadcast.getValue(), Value(), row ? row : index(0), 0);
+    return width == 0 ? number : vector::BroadcastOp::create(b, type, number).getResult();
+  }
+  if (auto iota = dyn_cast<tile::IotaOp>(op)) {
+    bool alongRows = iota.getDim() == 0 && cast<RankedTensorType>(tile.getType()).getRank() == 2;
+    Value start = alongRows ? (row ? row : index(0)) : column;
+    Value number = arith::IndexCastOp::create(b, b.getI32Type(), start);
+    if (width == 0)
+      return number;
+    Value all = vector::BroadcastOp::create(b, type, number);
+    if (alongRows)
+      return all;
+    auto numbers = llvm::to_vector(llvm::seq<int32_t>(0, width));
+    Value offsets = arith::ConstantOp::create(
+        b, DenseIntElementsAttr::get(cast<VectorType>(type), ArrayRef<int32_t>(numbers)));
+    return arith::AddIOp::create(b, all, offsets);
+  }
+  // Elementwise: the same op on the same elements of its operands.
+  IRMapping mapping;
+  for (Value operand : op->getOperands()) {
+    if (isa<RankedTensorType>(operand.getType())) {
+      mapping.map(operand, evaluate(operand, row, column, width));
+      continue;
+    }
+    Value number = scalarOf(operand);
+    mapping.map(operand, number);
+  }
+  Operation *copy = b.clone(*op, mapping);
+  copy->getResult(0).setType(type);
+  return copy->getResult(0);
+}
+
+Value HostEmitter::evaluateLoad(tile::LoadOp load, Value row, Value column, int64_t width) {
+  auto type = cast<RankedTensorType>(load.getResult().getType());
+  Extent extent = extentOf(load.getResult());
+  bool matrix = type.getRank() == 2;
+  Value columnStride = load.getStrides().back();
+  auto constantStride = constantIndex(columnStride);
+  Value offset = scalarOf(load.getOffset());
+  if (matrix)
+    offset = arith::AddIOp::create(
+        b, offset,
+        arith::MulIOp::create(b, row ? row : index(0), scalarOf(load.getStrides().front())));
+  bool contiguous = constantStride && *constantStride == 1;
+  Value scaled = contiguous ? column
+                            : arith::MulIOp::create(b, column, scalarOf(columnStride)).getResult();
+  offset = arith::AddIOp::create(b, offset, scaled);
+  Value wide = arith::IndexCastOp::create(b, b.getI64Type(), offset);
+  Type element = type.getElementType();
+  Value at = LLVM::GEPOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), element,
+                                 scalarOf(load.getBuffer()), ArrayRef<LLVM::GEPArg>{wide});
+
+  // The bound of a dimension matters unless it is known to cover the tile.
+  Value rowLimit, columnLimit;
+  if (!load.getValid().empty()) {
+    auto limited = [&](Value bound, int64_t size) {
+      auto constant = constantIndex(bound);
+      return constant && *constant >= size ? Value() : scalarOf(bound);
+    };
+    columnLimit = limited(load.getValid().back(), extent.columns);
+    if (matrix)
+      rowLimit = limited(load.getValid().front(), extent.rows);
+  }
+  int64_t count = std::max<int64_t>(width, 1);
+  auto vectorType = VectorType::get({count}, element);
+  if (!rowLimit && !columnLimit && (contiguous || width == 0))
+    return loadVector(at, element, width);
+
+  auto maskType = VectorType::get({count}, b.getI1Type());
+  Value mask;
+  if (columnLimit) {
+    Value left = arith::SubIOp::create(b, columnLimit, column);
+    Value spread = vector::BroadcastOp::create(b, VectorType::get({count}, b.getIndexType()), left);
+    mask = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, steps(b, count), spread);
+  }
+  if (rowLimit) {
+    Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row ? row : index(0), rowLimit);
+    Value spread = vector::BroadcastOp::create(b, maskType, inside);
+    mask = mask ? arith::AndIOp::create(b, mask, spread).getResult() : spread;
+  }
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
+  Value result;
+  if (contiguous) {
+    result = LLVM::MaskedLoadOp::create(b, vectorType, at, mask, zero,
+                                        b.getI32IntegerAttr((element.getIntOrFloatBitWidth() + 7) / 8),
+                                        /*nontemporal=*/UnitAttr());
+  } else {
+    // Strided columns: one address a lane.
+    if (!mask)
+      mask = arith::ConstantOp::create(b, SplatElementsAttr::get(maskType, true));
+    Value lane = arith::MulIOp::create(
+        b, steps(b, count),
+        vector::BroadcastOp::create(b, VectorType::get({count}, b.getIndexType()),
+                                    scalarOf(columnStride)));
+    Value lanes64 = arith::IndexCastOp::create(b, VectorType::get({count}, b.getI64Type()), lane);
+    auto pointers = VectorType::get({count}, LLVM::LLVMPointerType::get(b.getContext()));
+    Value addresses = LLVM::GEPOp::create(b, pointers, element, at, ArrayRef<LLVM::GEPArg>{lanes64});
+    result = LLVM::masked_gather::create(b, vectorType, addresses, mask, ValueRange{zero},
+                                         b.getI32IntegerAttr((element.getIntOrFloatBitWidth() + 7) / 8));
+  }
+  if (width == 0)
+    return vector::ExtractOp::create(b, result, ArrayRef<int64_t>{0});
+  return result;
+}
+
+void HostEmitter::materialize(Value tile, const TileBuffer &into) {
+  Extent extent = extentOf(tile);
+  forRows(index(extent.rows), [&](Value row) {
+    forColumns(extent.columns, [&](Value column, int64_t width) {
+      Value value = evaluate(tile, row, column, width);
+      storeVector(value, address(into, extent.rows == 1 ? Value() : row, column));
+    });
+  });
+}
+
+TileBuffer HostEmitter::bufferOf(Value tile) {
+  if (auto found = buffers.find(tile); found != buffers.end())
+    return found->second;
+  Extent extent = extentOf(tile);
+  TileBuffer into = allocate(extent.rows, extent.columns, elementOf(tile));
+  materialize(tile, into);
+  return into;
+}
+
+void HostEmitter::emitStore(tile::StoreOp store) {
+  Value tile = store.getValue();
+  Extent extent = extentOf(tile);
+  bool matrix = cast<RankedTensorType>(tile.getType()).getRank() == 2;
+  Type element = elementOf(tile);
+  Value rowCount = index(extent.rows), columnLimit;
+  if (!store.getValid().empty()) {
+    auto columns = constantIndex(store.getValid().back());
+    if (!columns || *columns < extent.columns)
+      columnLimit = scalarOf(store.getValid().back());
+    auto rows = constantIndex(store.getValid().front());
+    if (matrix && (!rows || *rows < extent.rows))
+      rowCount = arith::MinSIOp::create(b, rowCount, scalarOf(store.getValid().front()));
+  }
+  auto constantStride = constantIndex(store.getStrides().back());
+  bool contiguous = constantStride && *constantStride == 1;
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  unsigned alignment = (element.getIntOrFloatBitWidth() + 7) / 8;
+  forRows(rowCount, [&](Value row) {
+    Value rowOffset = scalarOf(store.getOffset());
+    if (matrix)
+      rowOffset = arith::AddIOp::create(
+          b, rowOffset, arith::MulIOp::create(b, row, scalarOf(store.getStrides().front())));
+    forColumns(extent.columns, [&](Value column, int64_t width) {
+      Value value = evaluate(tile, row, column, width);
+      Value scaled =
+          contiguous ? column
+                     : arith::MulIOp::create(b, column, scalarOf(store.getStrides().back())).getResult();
+      Value offset = arith::AddIOp::create(b, rowOffset, scaled);
+      Value wide = arith::IndexCastOp::create(b, b.getI64Type(), offset);
+      Value at = LLVM::GEPOp::create(b, pointer, element, scalarOf(store.getBuffer()),
+                                     ArrayRef<LLVM::GEPArg>{wide});
+      if (contiguous && !columnLimit) {
+        storeVector(value, at);
+        return;
+      }
+      Value mask;
+      auto maskType = VectorType::get({width}, b.getI1Type());
+      if (columnLimit) {
+        Value left = arith::SubIOp::create(b, columnLimit, column);
+        Value spread =
+            vector::BroadcastOp::create(b, VectorType::get({width}, b.getIndexType()), left);
+        mask = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, steps(b, width), spread);
+      } else {
+        mask = arith::ConstantOp::create(b, SplatElementsAttr::get(maskType, true));
+      }
+      if (contiguous) {
+        LLVM::MaskedStoreOp::create(b, value, at, mask, alignment);
+        return;
+      }
+      Value lane = arith::MulIOp::create(
+          b, steps(b, width),
+          vector::BroadcastOp::create(b, VectorType::get({width}, b.getIndexType()),
+                                      scalarOf(store.getStrides().back())));
+      Value lanes64 = arith::IndexCastOp::create(b, VectorType::get({width}, b.getI64Type()), lane);
+      Value addresses = LLVM::GEPOp::create(b, VectorType::get({width}, pointer), element, at,
+                                            ArrayRef<LLVM::GEPArg>{lanes64});
+      LLVM::masked_scatter::create(b, value, addresses, mask, alignment);
+    });
+  });
+}
+
+void HostEmitter::emitReduce(tile::ReduceOp reduce) {
+  Value tile = reduce.getValue();
+  Extent extent = extentOf(tile);
+  Type element = elementOf(tile);
+  bool integer = element.isInteger(32);
+  auto combine = [&](Value a, Value c) -> Value {
+    switch (reduce.getKind()) {
+    case tile::ReduceKind::Add:
+      return integer ? arith::AddIOp::create(b, a, c).getResult()
+                     : arith::AddFOp::create(b, a, c).getResult();
+    case tile::ReduceKind::Max:
+      return integer ? arith::MaxSIOp::create(b, a, c).getResult()
+                     : arith::MaxNumFOp::create(b, a, c).getResult();
+    case tile::ReduceKind::Min:
+      return integer ? arith::MinSIOp::create(b, a, c).getResult()
+                     : arith::MinNumFOp::create(b, a, c).getResult();
+    }
+    llvm_unreachable("every kind is handled");
+  };
+  auto kind = reduce.getKind() == tile::ReduceKind::Add ? vector::CombiningKind::ADD
+              : reduce.getKind() == tile::ReduceKind::Max
+                  ? (integer ? vector::CombiningKind::MAXSI : vector::CombiningKind::MAXNUMF)
+                  : (integer ? vector::CombiningKind::MINSI : vector::CombiningKind::MINNUMF);
+  TileBuffer into = allocate(1, extentOf(reduce.getResult()).columns, element);
+
+  if (reduce.getDim() == 0) {
+    forColumns(extent.columns, [&](Value column, int64_t width) {
+      Value first = evaluate(tile, index(0), column, width);
+      if (extent.rows > 1) {
+        auto loop = scf::ForOp::create(b, index(1), index(extent.rows), index(1), ValueRange{first});
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToEnd(loop.getBody());
+        Value next = evaluate(tile, loop.getInductionVar(), column, width);
+        scf::YieldOp::create(b, ValueRange{combine(loop.getRegionIterArg(0), next)});
+        first = loop.getResult(0);
+      }
+      storeVector(first, address(into, Value(), column));
+    });
+    buffers[reduce.getResult()] = into;
+    return;
+  }
+
+  // Along the columns: some vectors in parallel to hide the latency of the addition, then a tree.
+  forRows(index(extent.rows), [&](Value row) {
+    int64_t whole = extent.columns / lanes, chains = std::min<int64_t>(whole, 4);
+    Value total;
+    auto add = [&](Value vector) {
+      Value number = vector::ReductionOp::create(b, kind, vector, arith::FastMathFlags::reassoc);
+      total = total ? combine(total, number) : number;
+    };
+    int64_t done = 0;
+    if (chains > 0) {
+      SmallVector<Value> partial;
+      for (int64_t chain = 0; chain < chains; ++chain)
+        partial.push_back(evaluate(tile, row, index(chain * lanes), lanes));
+      int64_t step = chains * lanes;
+      done = extent.columns / step * step;
+      if (done > step) {
+        auto loop = scf::ForOp::create(b, index(step), index(done), index(step), partial);
+        OpBuilder::InsertionGuard guard(b);
+        b.setInsertionPointToEnd(loop.getBody());
+        SmallVector<Value> next;
+        for (int64_t chain = 0; chain < chains; ++chain)
+          next.push_back(combine(loop.getRegionIterArg(chain),
+                                 evaluate(tile, row, plus(loop.getInductionVar(), chain * lanes), lanes)));
+        scf::YieldOp::create(b, next);
+        partial.assign(loop.getResults().begin(), loop.getResults().end());
+      }
+      for (; done + lanes <= extent.columns; done += lanes)
+        partial[0] = combine(partial[0], evaluate(tile, row, index(done), lanes));
+      Value all = partial[0];
+      for (size_t chain = 1; chain < partial.size(); ++chain)
+        all = combine(all, partial[chain]);
+      add(all);
+    }
+    if (done < extent.columns)
+      add(evaluate(tile, row, index(done), extent.columns - done));
+    storeVector(total, address(into, Value(), row));
+  });
+  buffers[reduce.getResult()] = into;
+}
+
+//===----------------------------------------------------------------------===//
+// Staging
+//===----------------------------------------------------------------------===//
+
+void HostEmitter::emitStage(tile::StageOp stage) {
+  Extent extent = extentOf(stage.getResult());
+  Type element = elementOf(stage.getResult());
+  bool straight = false, swapped = false;
+  for (OpOperand &use : stage.getResult().getUses()) {
+    auto dot = dyn_cast<tile::DotOp>(use.getOwner());
+    bool asB = dot && use.getOperandNumber() == 1;
+    (asB && dot.getTransposeB() ? swapped : straight) = true;
+  }
+  // Swapping a stage that is itself transposed gives the original order back.
+  auto pack = [&](bool transposeNow) {
+    int64_t rows = transposeNow ? extent.columns : extent.rows;
+    int64_t columns = transposeNow ? extent.rows : extent.columns;
+    TileBuffer into = allocate(rows, columns, element);
+    if (transposeNow != stage.getTranspose())
+      packTransposed(stage.getValue(), into);
+    else
+      materialize(stage.getValue(), into);
+    return into;
+  };
+  if (swapped)
+    transposed[stage.getResult()] = pack(true);
+  if (straight || !swapped)
+    buffers[stage.getResult()] = pack(false);
+}
+
+/// into[j][i] = tile[i][j], by square blocks transposed in registers.
+void HostEmitter::packTransposed(Value tile, const TileBuffer &into) {
+  Extent extent = extentOf(tile);
+  auto block = [&](Value row, Value column, int64_t rows, int64_t columns) {
+    if (rows == lanes && columns == lanes) {
+      SmallVector<Value> vectors;
+      for (int64_t i = 0; i < lanes; ++i)
+        vectors.push_back(evaluate(tile, plus(row, i), column, lanes));
+      // Swap ever smaller off-diagonal blocks.
+      for (int64_t size = lanes / 2; size >= 1; size /= 2)
+        for (int64_t i = 0; i < lanes; ++i) {
+          if (i & size)
+            continue;
+          SmallVector<int64_t> low(lanes), high(lanes);
+          for (int64_t lane = 0; lane < lanes; ++lane) {
+            low[lane] = (lane & size) ? lanes + lane - size : lane;
+            high[lane] = (lane & size) ? lanes + lane : lane + size;
+          }
+          Value a = vectors[i], c = vectors[i + size];
+          vectors[i] = vector::ShuffleOp::create(b, a, c, low);
+          vectors[i + size] = vector::ShuffleOp::create(b, a, c, high);
+        }
+      for (int64_t j = 0; j < lanes; ++j)
+        storeVector(vectors[j], address(into, plus(column, j), row));
+      return;
+    }
+    for (int64_t i = 0; i < rows; ++i) {
+      Value vector = evaluate(tile, plus(row, i), column, columns);
+      for (int64_t j = 0; j < columns; ++j)
+        storeVector(vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{j}),
+                    address(into, plus(column, j), plus(row, i)));
+    }
+  };
+  int64_t wholeRows = extent.rows / lanes * lanes, wholeColumns = extent.columns / lanes * lanes;
+  auto alongColumns = [&](Value row, int64_t rows) {
+    if (wholeColumns > 0) {
+      auto loop = scf::ForOp::create(b, index(0), index(wholeColumns), index(lanes));
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPoint(loop.getBody()->getTerminator());
+      block(row, loop.getInductionVar(), rows, lanes);
+    }
+    if (wholeColumns < extent.columns)
+      block(row, index(wholeColumns), rows, extent.columns - wholeColumns);
+  };
+  if (wholeRows > 0) {
+    auto loop = scf::ForOp::create(b, index(0), index(wholeRows), index(lanes));
+    OpBuilder::InsertionGuard guard(b);
+    b.setInsertionPoint(loop.getBody()->getTerminator());
+    alongColumns(loop.getInductionVar(), lanes);
+  }
+  if (wholeRows < extent.rows)
+    alongColumns(index(wholeRows), extent.rows - wholeRows);
+}
+
+} // namespace zorse::host
