@@ -86,6 +86,18 @@ struct ScheduleInput {
   int64_t knob(llvm::StringRef name) const { return config.get(std::string_view(name)); }
   /// A knob that this target may not have.
   int64_t knobOr(llvm::StringRef name, int64_t otherwise) const;
+  DType dtype(llvm::StringRef name) const { return op.getDType(std::string_view(name)); }
+
+  /// The extent of a tile along `whole` elements taken `block` at a time: no wider than the whole,
+  /// and as the rows or columns of a product want it. AMD's matrix instructions take multiples of
+  /// 16, so there a tile may be wider than what is there; `inside` then gives its bound.
+  int64_t dotExtent(int64_t block, int64_t whole) const;
+  int64_t dotExtent(int64_t block) const { return dotExtent(block, block); }
+  /// The same along the dimension that a product of `type` sums over.
+  int64_t dotDepth(int64_t block, int64_t whole, DType type) const;
+  /// A formula over fields, knobs and sizes with fields and knobs put in, so that only sizes
+  /// remain.
+  std::string formula(llvm::StringRef text) const;
 };
 
 /// What a schedule makes: the tile module, the launch geometry, the workspaces.
@@ -103,8 +115,12 @@ struct TileProgram {
   std::vector<Workspace> workspaces;
 };
 
+/// The formula "ceildiv(whole, extent)".
+std::string blocksOf(llvm::StringRef whole, int64_t extent);
+
 /// Builds one kernel. All kernels of a program take the same arguments: operands, workspaces, sizes
-/// (CodeObject.h), so declare every workspace in the program before the first kernel.
+/// (CodeObject.h), so declare every workspace in the program before the first kernel. The grid may
+/// speak of fields and knobs.
 class KernelBuilder {
 public:
   KernelBuilder(const ScheduleInput &input, TileProgram &program, llvm::StringRef symbol,
@@ -121,19 +137,26 @@ public:
 
   Val index(int64_t number);
   Val f32(double number);
+  /// A tile of i32 with one value everywhere.
+  Val fullIndex(llvm::ArrayRef<int64_t> shape, int64_t number);
   /// A tile of f32 with one value everywhere.
   Val full(llvm::ArrayRef<int64_t> shape, double number);
   Val zeros(llvm::ArrayRef<int64_t> shape) { return full(shape, 0); }
   /// i32 tile of positions.
   Val iota(llvm::ArrayRef<int64_t> shape, int dim);
 
+  /// The bound of a tile of `extent` elements that starts at `start` of `whole`: a number if
+  /// every tile of the sweep is full or there is only one.
+  Operand inside(Val start, int64_t extent, int64_t whole);
+
   /// The i32 at buffer[offset], as index.
   Val loadIndex(Val buffer, Val offset);
   /// The f32 at buffer[offset] (any float type), as f32.
   Val loadScalar(Val buffer, Val offset);
-  /// A tile in the type of the buffer. `strides` and `valid` may be numbers; empty `valid`: all inside.
-  Val loadRaw(Val buffer, Val offset, llvm::ArrayRef<Operand> strides, llvm::ArrayRef<Operand> valid,
-              llvm::ArrayRef<int64_t> shape);
+  /// A tile in the type of the buffer. `strides` and `valid` may be numbers; empty `valid`: all
+  /// inside.
+  Val loadRaw(Val buffer, Val offset, llvm::ArrayRef<Operand> strides,
+              llvm::ArrayRef<Operand> valid, llvm::ArrayRef<int64_t> shape);
   /// The same widened to f32 (i32 stays).
   Val load(Val buffer, Val offset, llvm::ArrayRef<Operand> strides, llvm::ArrayRef<Operand> valid,
            llvm::ArrayRef<int64_t> shape);

@@ -1,0 +1,44 @@
+//===- SsmUpdate.cpp - one step of the Mamba2 recurrence ------------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "Schedule.h"
+
+namespace zorse::schedule {
+
+/// A workgroup takes some rows of the state of one head of one token, reads and writes them once.
+void scheduleSsmUpdate(const ScheduleInput &input, TileProgram &program) {
+  int64_t heads = input.field("num_heads"), kvHeads = input.field("num_kv_heads");
+  int64_t width = input.field("head_dim"), n = input.field("d_state");
+  int64_t p = std::min(input.knob("block_p"), width);
+  int64_t rowWidth = kvHeads * (width + n) + heads * n;
+
+  KernelBuilder k(input, program, "zorse_ssm_update",
+                  {"tokens", "num_heads", blocksOf("head_dim", p)});
+  Val t = k.programId(0), h = k.programId(1), p0 = k.programId(2) * p;
+  Val kvHead = h / (heads / kvHeads);
+  Operand rows = k.inside(p0, p, width);
+  auto parameter = [&](const char *name) { return k.loadScalar(k.operand(name), h); };
+
+  Val dt =
+      k.loadScalar(k.operand("dt"), t * input.field("dt_stride") + input.field("dt_offset") + h);
+  dt = softplus(dt + parameter("dt_bias"));
+  Val decay = exp(-dt * exp(parameter("a_log")));
+
+  Val xbc = k.operand("xbc"), row = t * rowWidth;
+  Val x = k.load(xbc, row + kvHead * width + p0, {1}, {rows}, {p});
+  Val b = k.load(xbc, row + kvHeads * width + kvHead * n, {1}, {}, {n});
+  Val c = k.load(xbc, row + kvHeads * (width + n) + h * n, {1}, {}, {n});
+
+  Val place = ((k.loadIndex(k.operand("slots"), t) * heads + h) * width + p0) * n;
+  Val state = k.load(k.operand("state"), place, {n, 1}, {rows, n}, {p, n});
+  state = state * decay + k.broadcast(x * dt, {p, n}, 0) * k.broadcast(b, {p, n}, 1);
+  k.store(state, k.operand("state"), place, {n, 1}, {rows, n});
+
+  Val y = k.sum(state * k.broadcast(c, {p, n}, 1), 1) + x * parameter("d");
+  k.store(y, k.operand("y"), (t * heads + h) * width + p0, {1}, {rows});
+}
+
+} // namespace zorse::schedule
