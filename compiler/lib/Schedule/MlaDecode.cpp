@@ -25,8 +25,9 @@ void scheduleMlaDecode(const ScheduleInput &input, TileProgram &program) {
                            rank,  splits};
   attention.addWorkspaces();
   {
-    KernelBuilder k(input, program, attention.symbol,
-                    {"tokens * " + std::to_string(headBlocks), "kv_splits", "1"});
+    KernelBuilder k(
+        input, program, attention.symbol,
+        {headBlocks == 1 ? "tokens" : "tokens * " + std::to_string(headBlocks), "kv_splits", "1"});
     Val t = k.programId(0) / headBlocks, h0 = k.programId(0) % headBlocks * bh;
     Val split = k.programId(1), cache = k.operand("cache");
     Operand rows = k.inside(h0, bh, heads);

@@ -24,9 +24,24 @@ struct Entry {
 };
 
 constexpr Entry entries[] = {
-    {"linear", scheduleLinear, true},        {"gated_rmsnorm", scheduleNorm, false},
-    {"mla_decode", scheduleMlaDecode, true}, {"rmsnorm", scheduleNorm, true},
+    {"argmax", scheduleElementwise, false},
+    {"causal_conv1d", scheduleConv, false},
+    {"causal_conv1d_update", scheduleConv, false},
+    {"embed", scheduleElementwise, false},
+    {"gated_rmsnorm", scheduleNorm, false},
+    {"gqa_decode", scheduleGqaDecode, false},
+    {"gqa_prefill", schedulePrefill, false},
+    {"gqa_rope_append", scheduleRopeAppend, false},
+    {"linear", scheduleLinear, true},
+    {"mla_absorb", scheduleLatentProjection, false},
+    {"mla_decode", scheduleMlaDecode, true},
+    {"mla_expand", scheduleLatentProjection, false},
+    {"mla_prefill", schedulePrefill, false},
+    {"mla_rope_append", scheduleRopeAppend, false},
+    {"rmsnorm", scheduleNorm, true},
+    {"ssd_scan", scheduleSsdScan, false},
     {"ssm_update", scheduleSsmUpdate, true},
+    {"swiglu", scheduleElementwise, false},
 };
 
 const Entry *findEntry(std::string_view kind, const TargetDesc &target) {

@@ -1,0 +1,111 @@
+//===- Conv.cpp - causal depthwise convolution ----------------------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "Schedule.h"
+
+namespace zorse::schedule {
+
+namespace {
+/// The inputs of one block of channels of one sequence, by the time they came: token 0 is the first
+/// of this launch, token -1 the newest in the state.
+struct Inputs {
+  KernelBuilder &k;
+  int64_t taps, channels, extent;
+  Val c0;
+  Operand cols;
+  Val x, stateRow; ///< element of channel c0 of token 0, and of the oldest row of the state
+
+  Inputs(KernelBuilder &k, Val firstToken, Val slot, Val c0, int64_t extent)
+      : k(k), taps(k.input.field("d_conv")), channels(k.input.field("conv_dim")), extent(extent),
+        c0(c0), cols(k.inside(c0, extent, channels)),
+        x(firstToken * k.input.field("x_stride") + k.input.field("x_offset") + c0),
+        stateRow(slot * (taps * channels) + c0) {}
+
+  Val stateAt(int64_t row) { return stateRow + row * channels; }
+  /// The input of one token, [extent].
+  Val at(int64_t token) {
+    if (token < 0)
+      return k.load(k.operand("conv_state"), stateAt(taps + token), {1}, {cols}, {extent});
+    return k.load(k.operand("x"), x + token * k.input.field("x_stride"), {1}, {cols}, {extent});
+  }
+  Val weight(int64_t tap) {
+    return k.load(k.operand("weight"), c0 + tap * channels, {1}, {cols}, {extent});
+  }
+  Val bias() { return k.load(k.operand("bias"), c0, {1}, {cols}, {extent}); }
+
+  /// The result of one token of those that reach back into the state.
+  Val result(int64_t token) {
+    Val sum = bias();
+    for (int64_t j = 0; j < taps; ++j)
+      sum = sum + weight(j) * at(token - taps + 1 + j);
+    return silu(sum);
+  }
+  /// Makes the state hold the last inputs after `tokens` new ones, at most as many as the taps.
+  /// Rows move towards the oldest, so each is read before it is overwritten.
+  void remember(int64_t tokens) {
+    for (int64_t row = 0; row < taps; ++row)
+      k.store(at(tokens - taps + row), k.operand("conv_state"), stateAt(row), {1}, {cols});
+  }
+};
+} // namespace
+
+/// A workgroup takes a block of channels of one sequence from its first token to its last, because
+/// it reads the state before the first and writes it after the last.
+static void scheduleRuns(const ScheduleInput &input, TileProgram &program) {
+  int64_t channels = input.field("conv_dim"), taps = input.field("d_conv");
+  int64_t stride = input.field("x_stride");
+  int64_t c = std::min(input.knob("block_c"), channels), bt = input.knob("block_t");
+  KernelBuilder k(input, program, "zorse_causal_conv1d", {blocksOf("conv_dim", c), "batch", "1"});
+  Val b = k.programId(1), c0 = k.programId(0) * c, out = k.operand("out");
+  Val first = k.loadIndex(k.operand("cu_seqlens"), b);
+  Val count = k.loadIndex(k.operand("cu_seqlens"), b + 1) - first;
+  Inputs inputs(k, first, k.loadIndex(k.operand("slots"), b), c0, c);
+
+  // The first tokens reach back into the state.
+  for (int64_t t = 0; t < taps - 1; ++t)
+    k.ifThen(k.index(t) < count, [&] {
+      k.store(inputs.result(t), out, (first + t) * channels + c0, {1}, {inputs.cols});
+    });
+
+  k.loop(k.index(taps - 1), count, bt, {}, [&](Val t, std::vector<Val>) {
+    Operand rows = bt == 1 ? Operand(1) : count - t;
+    Val sum = k.broadcast(inputs.bias(), {bt, c}, 1);
+    for (int64_t j = 0; j < taps; ++j) {
+      Val tap = k.load(k.operand("x"), inputs.x + (t + (j - taps + 1)) * stride, {stride, 1},
+                       {rows, inputs.cols}, {bt, c});
+      sum = sum + k.broadcast(inputs.weight(j), {bt, c}, 1) * tap;
+    }
+    k.store(silu(sum), out, (first + t) * channels + c0, {channels, 1}, {rows, inputs.cols});
+    return std::vector<Val>();
+  });
+
+  for (int64_t tokens = 1; tokens < taps; ++tokens)
+    k.ifThen(equal(count, tokens), [&] { inputs.remember(tokens); });
+  k.ifThen(k.index(taps) <= count, [&] {
+    Val last = k.load(k.operand("x"), inputs.x + (count - taps) * stride, {stride, 1},
+                      {taps, inputs.cols}, {taps, c});
+    k.store(last, k.operand("conv_state"), inputs.stateRow, {channels, 1}, {taps, inputs.cols});
+  });
+}
+
+static void scheduleStep(const ScheduleInput &input, TileProgram &program) {
+  int64_t channels = input.field("conv_dim"), c = std::min(input.knob("block_c"), channels);
+  KernelBuilder k(input, program, "zorse_causal_conv1d_update",
+                  {"tokens", blocksOf("conv_dim", c), "1"});
+  Val t = k.programId(0), c0 = k.programId(1) * c;
+  Inputs inputs(k, t, k.loadIndex(k.operand("slots"), t), c0, c);
+  k.store(inputs.result(0), k.operand("out"), t * channels + c0, {1}, {inputs.cols});
+  inputs.remember(1);
+}
+
+void scheduleConv(const ScheduleInput &input, TileProgram &program) {
+  if (input.op.kind() == "causal_conv1d")
+    scheduleRuns(input, program);
+  else
+    scheduleStep(input, program);
+}
+
+} // namespace zorse::schedule
