@@ -57,7 +57,7 @@ Result<ModelOps> describeOps(const ModelConfig &config, DType dtype, int64_t pas
 struct OpListOptions {
   std::vector<int64_t> decodeBatches = {1}; ///< sequences in a decode step
   std::vector<int64_t> prefillTokens = {512}; ///< tokens of a prefill pass, one sequence
-  int64_t context = 1024; ///< cached length
+  int64_t context = 1024; ///< cached length in a decode step
   int64_t maxLen = 4096;  ///< EngineOptions::maxLen
   int64_t numSlots = 1;   ///< EngineOptions::numSlots
   int64_t passTokens = 512; ///< EngineOptions::prefillChunk

@@ -51,6 +51,7 @@ public:
   struct Data;
 
 private:
+  friend class TextStream;
   explicit Tokenizer(std::unique_ptr<Data> data);
   std::unique_ptr<Data> data;
 };
@@ -67,9 +68,10 @@ public:
   std::string finish();
 
 private:
+  std::string strip(std::string fresh);
   const Tokenizer &tokenizer;
-  std::vector<int32_t> ids;
-  size_t printed = 0; ///< bytes of decode(ids) given away
+  std::string tail;    ///< bytes of a character that is not whole yet
+  int64_t toStrip = 0; ///< leading characters still to be removed
 };
 
 } // namespace zorse

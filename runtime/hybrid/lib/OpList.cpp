@@ -1,0 +1,231 @@
+//===- OpList.cpp - from configuration to op descriptions -----------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "zorse/hybrid/OpList.h"
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+namespace zorse {
+
+namespace {
+
+using Fields = std::map<std::string, OpDesc::FieldValue>;
+
+/// Makes op descriptions; remembers the first failure.
+class OpMaker {
+public:
+  explicit OpMaker(DType dtype) : dtypeName(zorse::name(dtype)) {}
+
+  OpDesc make(std::string_view kind, Fields fields) {
+    fields.try_emplace("dtype", dtypeName);
+    Result<OpDesc> op = OpDesc::create(kind, fields);
+    if (op)
+      return op.take();
+    if (!fault)
+      fault = op.takeError();
+    return OpDesc();
+  }
+
+  OpDesc norm(int64_t width, double eps, bool doubleRounding) {
+    return make("rmsnorm", {{"hidden_size", width},
+                            {"eps", eps},
+                            {"rounding", std::string(doubleRounding ? "double" : "single")}});
+  }
+
+  OpDesc linear(int64_t in, int64_t out, bool residual = false, int64_t rowStride = 0) {
+    return make("linear", {{"in_features", in},
+                           {"out_features", out},
+                           {"residual", residual},
+                           {"row_stride", rowStride ? rowStride : in}});
+  }
+
+  std::optional<Error> fault;
+  std::string dtypeName;
+};
+
+MlaOps describeMla(OpMaker &maker, const MlaMixer &m, int64_t h) {
+  const int64_t dn = m.qkNopeHeadDim, dr = m.qkRopeHeadDim, dv = m.vHeadDim, r = m.kvLoraRank;
+  auto heads = [&](Fields more) {
+    more.insert({{"num_heads", m.numHeads}, {"qk_nope_head_dim", dn}, {"kv_lora_rank", r}});
+    return more;
+  };
+  MlaOps ops;
+  if (m.qLoraRank)
+    ops.qA = maker.linear(h, m.qLoraRank);
+  ops.qB = maker.linear(m.qLoraRank ? m.qLoraRank : h, m.numHeads * (dn + dr));
+  ops.kvA = maker.linear(h, r + dr);
+  ops.ropeAppend = maker.make("mla_rope_append", heads({{"qk_rope_head_dim", dr}}));
+  ops.absorb = maker.make("mla_absorb", heads({{"num_kv_heads", m.numKvHeads},
+                                               {"qk_rope_head_dim", dr},
+                                               {"v_head_dim", dv}}));
+  ops.decode = maker.make("mla_decode", heads({{"qk_rope_head_dim", dr}}));
+  ops.expand =
+      maker.make("mla_expand", heads({{"num_kv_heads", m.numKvHeads}, {"v_head_dim", dv}}));
+  ops.expandCache = maker.linear(r, m.numKvHeads * (dn + dv), false, r + dr);
+  ops.prefill = maker.make("mla_prefill", heads({{"num_kv_heads", m.numKvHeads},
+                                                 {"qk_rope_head_dim", dr},
+                                                 {"v_head_dim", dv}}));
+  ops.out = maker.linear(m.numHeads * dv, h, true);
+  return ops;
+}
+
+MambaOps describeMamba(OpMaker &maker, const MambaMixer &m, int64_t h) {
+  const int64_t width = m.projectedWidth();
+  const Fields conv = {{"conv_dim", m.convDim()},
+                       {"d_conv", m.dConv},
+                       {"x_stride", width},
+                       {"x_offset", m.dInner()}};
+  const Fields scan = {{"num_heads", m.numHeads},     {"num_kv_heads", m.numKvHeads},
+                       {"head_dim", m.headDim},       {"d_state", m.dState},
+                       {"dt_stride", width},          {"dt_offset", width - m.numHeads}};
+  MambaOps ops;
+  ops.in = maker.linear(h, width);
+  ops.convUpdate = maker.make("causal_conv1d_update", conv);
+  ops.ssmUpdate = maker.make("ssm_update", scan);
+  ops.conv = maker.make("causal_conv1d", conv);
+  ops.scan = maker.make("ssd_scan", scan);
+  ops.norm = maker.make("gated_rmsnorm", {{"num_groups", m.numHeads},
+                                          {"group_size", m.headDim},
+                                          {"z_stride", width},
+                                          {"eps", m.normEps}});
+  ops.out = maker.linear(m.dInner(), h, true);
+  return ops;
+}
+
+GqaOps describeGqa(OpMaker &maker, const GqaMixer &m, int64_t h) {
+  const Fields heads = {
+      {"num_heads", m.numHeads}, {"num_kv_heads", m.numKvHeads}, {"head_dim", m.headDim}};
+  GqaOps ops;
+  ops.qkv = maker.linear(h, m.qkvWidth());
+  ops.ropeAppend = maker.make("gqa_rope_append", heads);
+  ops.decode = maker.make("gqa_decode", heads);
+  ops.prefill = maker.make("gqa_prefill", heads);
+  ops.out = maker.linear(m.numHeads * m.headDim, h, true);
+  return ops;
+}
+
+/// Collects (op, tuning point) pairs in order, each once.
+class OpCollector {
+public:
+  OpCollector(const OpListOptions &options) : options(options) {}
+
+  void add(const OpDesc &op, int64_t tokens, int64_t batch) {
+    const Sizes all = {{"tokens", tokens},
+                       {"batch", batch},
+                       {"context", context},
+                       {"max_len", std::max(options.maxLen, context)},
+                       {"max_positions", std::max(options.maxLen, context)},
+                       {"num_slots", std::max(options.numSlots, batch)}};
+    Sizes point;
+    for (const SizeSpec &size : op.spec().sizes)
+      point[size.name] = all.at(size.name);
+    OpDesc tuned = op.withTuningPoint(point);
+    if (seen.insert(tuned.canonicalJson() + tuned.tuningPointJson()).second)
+      ops.push_back(std::move(tuned));
+  }
+
+  void addLayer(const LayerOps &layer, int64_t tokens, int64_t batch, bool decode) {
+    add(layer.inputNorm, tokens, batch);
+    if (const MlaOps *mla = std::get_if<MlaOps>(&layer.mixer)) {
+      if (hasOp(mla->qA))
+        add(mla->qA, tokens, batch);
+      for (const OpDesc *op : {&mla->qB, &mla->kvA, &mla->ropeAppend})
+        add(*op, tokens, batch);
+      if (decode) {
+        for (const OpDesc *op : {&mla->absorb, &mla->decode, &mla->expand})
+          add(*op, tokens, batch);
+      } else {
+        add(mla->expandCache, context, batch);
+        add(mla->prefill, tokens, batch);
+      }
+      add(mla->out, tokens, batch);
+    } else if (const MambaOps *mamba = std::get_if<MambaOps>(&layer.mixer)) {
+      add(mamba->in, tokens, batch);
+      add(decode ? mamba->convUpdate : mamba->conv, tokens, batch);
+      add(decode ? mamba->ssmUpdate : mamba->scan, tokens, batch);
+      add(mamba->norm, tokens, batch);
+      add(mamba->out, tokens, batch);
+    } else if (const GqaOps *gqa = std::get_if<GqaOps>(&layer.mixer)) {
+      add(gqa->qkv, tokens, batch);
+      add(gqa->ropeAppend, tokens, batch);
+      add(decode ? gqa->decode : gqa->prefill, tokens, batch);
+      add(gqa->out, tokens, batch);
+    }
+    for (const OpDesc *op : {&layer.postNorm, &layer.gateUp, &layer.swiglu, &layer.down})
+      add(*op, tokens, batch);
+  }
+
+  std::vector<OpDesc> ops;
+  int64_t context = 1; ///< of the pass that is being added
+
+private:
+  static bool hasOp(const OpDesc &op) { return !op.canonicalJson().empty(); }
+  const OpListOptions &options;
+  std::set<std::string> seen;
+};
+
+} // namespace
+
+Result<ModelOps> describeOps(const ModelConfig &config, DType dtype, int64_t passTokens) {
+  OpMaker maker(dtype);
+  const int64_t h = config.hiddenSize;
+  ModelOps ops;
+  ops.embed = maker.make("embed", {{"vocab_size", config.vocabSize}, {"hidden_size", h}});
+  ops.gather = maker.make("embed", {{"vocab_size", passTokens}, {"hidden_size", h}});
+  ops.finalNorm = maker.norm(h, config.finalNormEps, true);
+  // Logits stay f32: rounding them to a 16-bit type makes ties that argmax would decide by chance.
+  ops.head = maker.make("linear", {{"in_features", h},
+                                   {"out_features", config.vocabSize},
+                                   {"out_dtype", std::string("f32")}});
+  ops.argmax =
+      maker.make("argmax", {{"vocab_size", config.vocabSize}, {"dtype", std::string("f32")}});
+  for (const LayerConfig &layer : config.layers) {
+    LayerOps each;
+    each.inputNorm = maker.norm(h, layer.normEps, layer.doubleRoundingNorm);
+    each.postNorm = each.inputNorm;
+    each.gateUp = maker.linear(h, 2 * config.intermediateSize);
+    each.swiglu = maker.make("swiglu", {{"intermediate_size", config.intermediateSize}});
+    each.down = maker.linear(config.intermediateSize, h, true);
+    if (const MlaMixer *mla = layer.mla())
+      each.mixer = describeMla(maker, *mla, h);
+    else if (const MambaMixer *mamba = layer.mamba())
+      each.mixer = describeMamba(maker, *mamba, h);
+    else
+      each.mixer = describeGqa(maker, *layer.gqa(), h);
+    ops.layers.push_back(std::move(each));
+  }
+  if (maker.fault)
+    return *maker.fault;
+  return ops;
+}
+
+Result<std::vector<OpDesc>> listOps(const ModelConfig &config, DType dtype,
+                                    const OpListOptions &options) {
+  Result<ModelOps> ops = describeOps(config, dtype, options.passTokens);
+  if (!ops)
+    return ops.takeError();
+  OpCollector collector(options);
+  auto addPass = [&](int64_t tokens, int64_t batch, bool decode) {
+    collector.context = decode ? options.context : tokens; // a prompt from its beginning
+    collector.add(ops->embed, tokens, batch);
+    for (const LayerOps &layer : ops->layers)
+      collector.addLayer(layer, tokens, batch, decode);
+    if (!decode)
+      collector.add(ops->gather, batch, batch);
+    collector.add(ops->finalNorm, batch, batch);
+    collector.add(ops->head, batch, batch);
+    collector.add(ops->argmax, batch, batch);
+  };
+  for (int64_t batch : options.decodeBatches)
+    addPass(batch, batch, true);
+  for (int64_t tokens : options.prefillTokens)
+    addPass(tokens, 1, false);
+  return std::move(collector.ops);
+}
+
+} // namespace zorse
