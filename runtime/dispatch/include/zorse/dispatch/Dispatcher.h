@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace zorse {
 
@@ -20,9 +21,11 @@ class Database;
 /// Runs ops by name of operand. For every op and bucket of sizes it takes the winner of the
 /// database, loads its code once and keeps it. A library never compiles: a miss is an error that
 /// names the op, the target and the nearest key; a tool may install a fallback that compiles.
+/// Not thread safe.
 class Dispatcher {
 public:
-  /// Makes the code object for an op at these sizes, for a key that the database lacks.
+  /// Makes the code object for an op at these sizes (a bucket), for a key that the database lacks.
+  /// Called once for each op and bucket.
   using MissHandler = std::function<Result<CodeObject>(const OpDesc &op, const Sizes &sizes)>;
 
   Dispatcher(Device &device, Database *database, MissHandler onMiss = {});
@@ -43,6 +46,9 @@ public:
     int64_t launches = 0;
   };
   std::map<std::string, KindTime> times() const;
+  /// Winners that were passed over, and why (their code is missing or damaged), as sentences for a
+  /// tool to show.
+  const std::vector<std::string> &notes() const;
   Device &device();
 
 private:

@@ -1,0 +1,100 @@
+//===- KernelSource.cpp - which code runs an op at these sizes ------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "KernelSource.h"
+
+#include "Bucket.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <tuple>
+
+namespace zorse::dispatch {
+
+Result<std::vector<Candidate>> KernelSource::candidates(const OpDesc &op) {
+  std::vector<Candidate> found;
+  if (!database)
+    return found;
+  Result<std::vector<KernelRecord>> winners = database->winners(op, target);
+  if (!winners)
+    return winners.takeError();
+  for (KernelRecord &record : *winners)
+    if (std::optional<Sizes> sizes = parseTuningPoint(record.tuningPoint))
+      found.push_back({std::move(record), std::move(*sizes)});
+  return found;
+}
+
+/// Candidates in the order in which they should be tried: by distance of the sizes, then of the
+/// number of compute units.
+static std::vector<const Candidate *> byDistance(const std::vector<Candidate> &candidates,
+                                                 const Sizes &bucket, const TargetDesc &target) {
+  struct Entry {
+    double sizes, units;
+    const Candidate *candidate;
+  };
+  std::vector<Entry> entries;
+  for (const Candidate &candidate : candidates) {
+    double sizes = distance(bucket, candidate.tunedAt);
+    if (!std::isfinite(sizes))
+      continue; // the op has other sizes by now
+    double units = distance({{"", target.computeUnits}}, {{"", candidate.record.computeUnits}});
+    entries.push_back({sizes, units, &candidate});
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) {
+    return std::tuple(a.sizes, a.units, a.candidate->record.id) <
+           std::tuple(b.sizes, b.units, b.candidate->record.id);
+  });
+  std::vector<const Candidate *> sorted;
+  for (const Entry &entry : entries)
+    sorted.push_back(entry.candidate);
+  return sorted;
+}
+
+Result<CodeObject> KernelSource::find(const OpDesc &op, const std::vector<Candidate> &candidates,
+                                      const Sizes &bucket) {
+  std::vector<std::string> reasons;
+  for (const Candidate *candidate : byDistance(candidates, bucket, target)) {
+    const KernelRecord &record = candidate->record;
+    Result<std::optional<CodeObject>> code = database->loadCode(record.codeHash);
+    if (code.ok() && *code)
+      return std::move(**code);
+    std::string reason =
+        fmt::format("the winner {} at {} was passed over: {}", record.configText,
+                    record.tuningPoint,
+                    code.ok() ? fmt::format("its code {} is not stored", record.codeHash)
+                              : code.error().message);
+    if (notedTrials.insert(record.id).second)
+      passedOver.push_back(fmt::format("{}: {}", op.kind(), reason));
+    reasons.push_back(std::move(reason));
+  }
+  if (onMiss)
+    return onMiss(op, bucket);
+  return noKernel(op, bucket, reasons);
+}
+
+Error KernelSource::noKernel(const OpDesc &op, const Sizes &bucket,
+                             const std::vector<std::string> &reasons) {
+  std::string message =
+      fmt::format("no kernel for {} on {} with {} compute units at {}", op.canonicalJson(),
+                  target.arch, target.computeUnits, op.withTuningPoint(bucket).tuningPointJson());
+  for (const std::string &reason : reasons)
+    message += "; " + reason;
+  if (!database) {
+    message += "; no database was given";
+  } else {
+    Result<std::string> nearest = describeNearestOp(op, target, *database);
+    if (!nearest)
+      return nearest.takeError();
+    message += "; in " + database->path() + " " +
+               (nearest->empty() ? fmt::format("there is no {} for {}", op.kind(), target.arch)
+                                 : *nearest);
+  }
+  message += "; make one with `zorse tune`";
+  return runtimeError(std::move(message));
+}
+
+} // namespace zorse::dispatch
