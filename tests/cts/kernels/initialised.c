@@ -1,0 +1,4 @@
+/* An object that would run code when it is loaded; a device must refuse it. */
+volatile int started;
+__attribute__((constructor)) static void start(void) { started = 1; }
+void add_one(void) {}
