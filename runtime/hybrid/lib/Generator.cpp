@@ -138,7 +138,6 @@ Result<GenerateResult> generate(Engine &engine, const std::vector<std::vector<in
     row.seen.push_back(id);
     out.outputIds.push_back(id);
     const std::string fresh = row.text->push(id);
-    out.text += fresh;
     if (callback && !callback(i, id, fresh))
       return stop(i, StopReason::Cancelled);
     if (static_cast<int64_t>(out.outputIds.size()) >= options.maxNewTokens)
@@ -186,8 +185,12 @@ Result<GenerateResult> generate(Engine &engine, const std::vector<std::vector<in
       return status.takeError();
   }
   result.decodeSeconds = secondsSince(begin);
-  for (size_t i = 0; i < all.size(); ++i)
-    result.rows[i].text += all[i]->text->finish();
+  for (size_t i = 0; i < all.size(); ++i) {
+    result.rows[i].text = tokenizer.decode(result.rows[i].outputIds);
+    const std::string rest = all[i]->text->finish();
+    if (callback && !rest.empty())
+      callback(i, -1, rest);
+  }
   return result;
 }
 

@@ -50,7 +50,7 @@ std::string_view name(StopReason reason);
 
 struct GeneratedRow {
   std::vector<int32_t> promptIds, outputIds; ///< an end-of-sequence token is not in outputIds
-  std::string text; ///< of outputIds, with the leading space that it has after the prompt
+  std::string text; ///< of outputIds on their own, as Tokenizer::decode() gives it
   StopReason stop = StopReason::MaxTokens;
   std::vector<float> lastPromptLogits; ///< [vocab], if kept
 };
@@ -65,7 +65,9 @@ struct GenerateResult {
   double decodeTokensPerSecond() const;
 };
 
-/// Called for each new token of each row; return false to stop the row.
+/// Called for each new token of each row with the text that follows what came before, the leading
+/// space after the prompt included; return false to stop the row. A last call with id -1 gives the
+/// rest of a text that ended within a character.
 using TokenCallback = std::function<bool(size_t row, int32_t id, std::string_view text)>;
 
 /// Continues every prompt until its own end: end of sequence, maxNewTokens, a full cache, or the

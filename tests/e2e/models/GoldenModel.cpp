@@ -1,0 +1,262 @@
+//===- GoldenModel.cpp - the small checkpoints and their numbers ----------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "GoldenModel.h"
+
+#include "zorse/hybrid/Generator.h"
+
+#include <nlohmann/json.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+
+using nlohmann::json;
+
+namespace zorse {
+
+const std::vector<std::string> &goldenModels() {
+  static const std::vector<std::string> names = {
+      "llama-stories-260k", "mambainllama-stories-260k", "x-ecomla-stories-260k",
+      "zebra-stories-260k", "zebra-stories-5m"};
+  return names;
+}
+
+std::string goldenDir(const std::string &model) {
+  return std::string(ZORSE_SOURCE_DIR) + "/tests/golden/" + model;
+}
+
+std::vector<GoldenCase> goldenCases(const std::string &model) {
+  std::ifstream file(goldenDir(model) + "/golden.json");
+  json document = json::parse(file);
+  std::vector<GoldenCase> cases;
+  for (const json &each : document["cases"]) {
+    GoldenCase &to = cases.emplace_back();
+    to.prompt = each["prompt"];
+    to.promptIds = each["prompt_ids"].get<std::vector<int32_t>>();
+    to.greedyIds = each["greedy_ids"].get<std::vector<int32_t>>();
+    to.greedyText = each["greedy_text"];
+    to.firstLogits = each["logits_first32"].get<std::vector<float>>();
+    to.logSumExp = each["logsumexp"];
+    for (const json &pair : each["top5"])
+      to.best.emplace_back(pair[0].get<int32_t>(), pair[1].get<double>());
+    to.smallestGap = each["greedy_min_top2_gap"];
+  }
+  return cases;
+}
+
+std::unique_ptr<SafetensorsFile> goldenTrace(const std::string &model) {
+  auto file = SafetensorsFile::open(goldenDir(model) + "/trace/trace.safetensors");
+  return file ? file.take() : nullptr;
+}
+
+namespace {
+
+/// A loaded model with its engine; `ok` tells whether both are there.
+struct Loaded {
+  std::unique_ptr<Model> model;
+  std::unique_ptr<Engine> engine;
+
+  Loaded(const std::string &name, EngineSetup setup, EngineOptions options) {
+    auto loaded = Model::load(goldenDir(name), setup.device, {.dtype = setup.dtype});
+    EXPECT_TRUE(loaded) << (loaded ? "" : loaded.error().message);
+    if (!loaded)
+      return;
+    model = loaded.take();
+    auto created = Engine::create(*model, setup.dispatcher, options);
+    EXPECT_TRUE(created) << (created ? "" : created.error().message);
+    if (created)
+      engine = created.take();
+  }
+};
+
+void expectOk(const Status &status) { ASSERT_TRUE(status) << status.error().message; }
+
+double largestDifference(std::span<const float> got, std::span<const float> want) {
+  EXPECT_EQ(got.size(), want.size());
+  double largest = 0;
+  for (size_t i = 0; i < std::min(got.size(), want.size()); ++i) {
+    if (std::isnan(got[i]))
+      return INFINITY;
+    largest = std::max(largest, std::abs(double(got[i]) - double(want[i])));
+  }
+  return largest;
+}
+
+double logSumExp(std::span<const float> logits) {
+  double sum = 0;
+  const double top = *std::max_element(logits.begin(), logits.end());
+  for (float logit : logits)
+    sum += std::exp(logit - top);
+  return top + std::log(sum);
+}
+
+/// The largest error of the golden numbers of one prompt, and the check that the argmax agrees.
+double promptError(std::span<const float> logits, const GoldenCase &golden) {
+  double worst = largestDifference(logits.first(32), golden.firstLogits);
+  worst = std::max(worst, std::abs(logSumExp(logits) - golden.logSumExp));
+  for (const auto &[id, logit] : golden.best)
+    worst = std::max(worst, std::abs(logits[static_cast<size_t>(id)] - logit));
+  return worst;
+}
+
+std::vector<std::vector<int32_t>> promptsOf(const std::vector<GoldenCase> &cases) {
+  std::vector<std::vector<int32_t>> prompts;
+  for (const GoldenCase &each : cases)
+    prompts.push_back(each.promptIds);
+  return prompts;
+}
+
+/// The conv cache lies [taps, channels]; the trace has [channels, taps].
+std::vector<float> channelsFirst(const std::vector<float> &cache, size_t taps) {
+  std::vector<float> turned(cache.size());
+  const size_t channels = cache.size() / taps;
+  for (size_t j = 0; j < taps; ++j)
+    for (size_t c = 0; c < channels; ++c)
+      turned[c * taps + j] = cache[j * channels + c];
+  return turned;
+}
+
+} // namespace
+
+void checkGreedy(const std::string &name, EngineSetup setup) {
+  const std::vector<GoldenCase> cases = goldenCases(name);
+  Loaded it(name, setup, {.numSlots = int64_t(cases.size()), .maxLen = 256});
+  ASSERT_TRUE(it.engine);
+  GenerateOptions options;
+  options.maxNewTokens = 64;
+  options.ignoreEos = true;
+  auto result = generate(*it.engine, promptsOf(cases), options);
+  ASSERT_TRUE(result) << result.error().message;
+  for (size_t i = 0; i < cases.size(); ++i) {
+    EXPECT_EQ(result->rows[i].outputIds, cases[i].greedyIds) << cases[i].prompt;
+    EXPECT_EQ(result->rows[i].text, cases[i].greedyText);
+    EXPECT_EQ(result->rows[i].stop, StopReason::MaxTokens);
+  }
+}
+
+void checkPromptLogits(const std::string &name, EngineSetup setup, double tolerance) {
+  const std::vector<GoldenCase> cases = goldenCases(name);
+  Loaded it(name, setup, {.numSlots = 1, .maxLen = 256});
+  ASSERT_TRUE(it.engine);
+  for (const GoldenCase &golden : cases) {
+    auto slot = it.engine->open();
+    ASSERT_TRUE(slot);
+    const Engine::Run run{*slot, golden.promptIds};
+    expectOk(it.engine->prefill({&run, 1}));
+    auto logits = it.engine->logits();
+    ASSERT_TRUE(logits);
+    EXPECT_LE(promptError(*logits, golden), tolerance) << golden.prompt;
+    auto best = it.engine->argmax();
+    ASSERT_TRUE(best);
+    EXPECT_EQ((*best)[0], golden.best[0].first);
+    it.engine->close(*slot);
+  }
+}
+
+void checkTrace(const std::string &name, EngineSetup setup, double tolerance) {
+  std::unique_ptr<SafetensorsFile> trace = goldenTrace(name);
+  ASSERT_TRUE(trace);
+  auto tensor = [&](const std::string &key) { return trace->tensors().at(key).toFloats(); };
+  std::vector<int32_t> ids;
+  for (float id : tensor("ids"))
+    ids.push_back(static_cast<int32_t>(id));
+  // Not slot 0, and not alone: a wrong slot or row would show.
+  Loaded it(name, setup, {.numSlots = 3, .maxLen = 40, .prefillChunk = 64});
+  ASSERT_TRUE(it.engine);
+  Engine &engine = *it.engine;
+  for (int i = 0; i < 3; ++i)
+    ASSERT_TRUE(engine.open());
+  const std::vector<int32_t> other(ids.rbegin(), ids.rbegin() + 7);
+  const Engine::Run runs[] = {{2, other}, {1, ids}};
+  expectOk(engine.prefill(runs, Engine::LogitsOf::EveryToken));
+  auto logits = engine.logits();
+  ASSERT_TRUE(logits);
+  const size_t vocab = static_cast<size_t>(it.model->config().vocabSize);
+  ASSERT_EQ(logits->size(), (other.size() + ids.size()) * vocab);
+  EXPECT_LE(largestDifference(std::span(*logits).subspan(other.size() * vocab), tensor("logits")),
+            tolerance);
+  for (const auto &[key, view] : trace->tensors()) {
+    size_t dot = key.find(".cache.");
+    if (dot == std::string::npos)
+      continue;
+    const int64_t layer = std::stoll(key.substr(5, dot - 5));
+    const std::string kind = key.substr(dot + 7);
+    auto cache = engine.readCache(layer, kind, 1);
+    ASSERT_TRUE(cache) << cache.error().message;
+    std::vector<float> got = kind == "conv" ? channelsFirst(*cache, 4) : *cache;
+    EXPECT_LE(largestDifference(got, view.toFloats()), tolerance) << key;
+  }
+}
+
+void checkPieces(const std::string &name, EngineSetup setup, double tolerance) {
+  const std::vector<int32_t> ids = goldenCases(name).at(1).promptIds; // 17 tokens
+  auto everyLogit = [&](int64_t chunk, size_t prefilled) {
+    Loaded it(name, setup, {.numSlots = 1, .maxLen = 40, .prefillChunk = chunk});
+    std::vector<float> all;
+    if (!it.engine)
+      return all;
+    auto slot = it.engine->open();
+    const std::span<const int32_t> tokens(ids);
+    auto append = [&] {
+      auto logits = it.engine->logits();
+      if (logits)
+        all.insert(all.end(), logits->begin(), logits->end());
+    };
+    const Engine::Run run{*slot, tokens.first(prefilled)};
+    EXPECT_TRUE(it.engine->prefill({&run, 1}, Engine::LogitsOf::EveryToken));
+    append();
+    for (size_t t = prefilled; t < tokens.size(); ++t) {
+      EXPECT_TRUE(it.engine->decodeStep({&*slot, 1}, tokens.subspan(t, 1)));
+      append();
+    }
+    EXPECT_EQ(it.engine->length(*slot), static_cast<int64_t>(ids.size()));
+    return all;
+  };
+  const std::vector<float> whole = everyLogit(64, ids.size());
+  ASSERT_FALSE(whole.empty());
+  for (int64_t chunk : {1, 3, 16})
+    EXPECT_LE(largestDifference(everyLogit(chunk, ids.size()), whole), tolerance)
+        << "chunks of " << chunk;
+  for (size_t prefilled : {1, 2, 11})
+    EXPECT_LE(largestDifference(everyLogit(64, prefilled), whole), tolerance)
+        << prefilled << " tokens prefilled, the rest decoded";
+}
+
+void checkSixteenBit(const std::string &name, EngineSetup setup, double tolerance) {
+  const std::vector<GoldenCase> cases = goldenCases(name);
+  Loaded it(name, setup, {.numSlots = 1, .maxLen = 256});
+  ASSERT_TRUE(it.engine);
+  for (const GoldenCase &golden : cases) {
+    auto slot = it.engine->open();
+    ASSERT_TRUE(slot);
+    const Engine::Run run{*slot, golden.promptIds};
+    expectOk(it.engine->prefill({&run, 1}));
+    auto logits = it.engine->logits();
+    ASSERT_TRUE(logits);
+    EXPECT_LE(promptError(*logits, golden), tolerance) << golden.prompt;
+    // Along the golden path: where the run's own two best logits lie further apart than twice the
+    // tolerance, its choice must be the golden one.
+    for (int32_t want : golden.greedyIds) {
+      std::vector<float> row = *logits;
+      const auto best = std::max_element(row.begin(), row.end());
+      const float top = *best;
+      const auto choice = static_cast<int32_t>(best - row.begin());
+      if (top - row[static_cast<size_t>(want)] > 2 * tolerance) {
+        ADD_FAILURE() << "chose " << choice << " over " << want << " by "
+                      << top - row[static_cast<size_t>(want)];
+        break;
+      }
+      expectOk(it.engine->decodeStep({&*slot, 1}, {&want, 1}));
+      logits = it.engine->logits();
+      ASSERT_TRUE(logits);
+    }
+    it.engine->close(*slot);
+  }
+}
+
+} // namespace zorse

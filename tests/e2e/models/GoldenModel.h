@@ -1,0 +1,57 @@
+//===- GoldenModel.h - the small checkpoints and their numbers --*- C++ -*-===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include "zorse/hybrid/Engine.h"
+#include "zorse/hybrid/Safetensors.h"
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace zorse {
+
+/// One prompt of a golden.json; see tests/golden/README.md.
+struct GoldenCase {
+  std::string prompt;
+  std::vector<int32_t> promptIds, greedyIds;
+  std::string greedyText;
+  std::vector<float> firstLogits; ///< of the last prompt position
+  double logSumExp = 0;
+  std::vector<std::pair<int32_t, double>> best; ///< five ids and logits
+  double smallestGap = 0; ///< between the two best logits on the greedy path
+};
+
+/// The folders under tests/golden.
+const std::vector<std::string> &goldenModels();
+std::string goldenDir(const std::string &model);
+std::vector<GoldenCase> goldenCases(const std::string &model);
+/// trace/trace.safetensors of a model.
+std::unique_ptr<SafetensorsFile> goldenTrace(const std::string &model);
+
+/// Makes the engine's numbers comparable on any device; each is one gtest-reported check and used
+/// by the reference run and by the run of compiled kernels.
+struct EngineSetup {
+  Device &device;
+  Dispatcher &dispatcher;
+  DType dtype = DType::F32;
+};
+
+/// Greedy continuations of all golden prompts in one ragged batch: 64 ids and the text.
+void checkGreedy(const std::string &model, EngineSetup setup);
+/// First 32 logits, logsumexp and five best of the last prompt position; largest error allowed.
+void checkPromptLogits(const std::string &model, EngineSetup setup, double tolerance);
+/// All logits and every cache after prefill of the traced prompt.
+void checkTrace(const std::string &model, EngineSetup setup, double tolerance);
+/// Prompts taken in pieces of several sizes, and token by token through decode steps, give the
+/// logits of one long prefill.
+void checkPieces(const std::string &model, EngineSetup setup, double tolerance);
+/// A 16-bit run: logits near those of the golden f32 run, and greedy ids equal up to the first
+/// position whose gap the error could bridge.
+void checkSixteenBit(const std::string &model, EngineSetup setup, double tolerance);
+
+} // namespace zorse
