@@ -119,6 +119,12 @@ Status Arguments::checkOffsets(std::string_view name, int64_t total) const {
   return Status::success();
 }
 
+double roundTo(DType type, double value) {
+  uint32_t bits = 0;
+  storeElement(type, &bits, 0, value);
+  return loadElement(type, &bits, 0);
+}
+
 double silu(double v) { return v / (1 + std::exp(-v)); }
 
 double softplus(double v) { return v > 20 ? v : std::log1p(std::exp(v)); }

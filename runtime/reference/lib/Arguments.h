@@ -69,6 +69,8 @@ inline double dot(const double *a, const double *b, int64_t n) {
   return (s[0] + s[1]) + (s[2] + s[3]);
 }
 
+/// The value as the type stores it.
+double roundTo(DType type, double value);
 double silu(double v);
 /// log(1 + exp(v)), the identity above 20.
 double softplus(double v);

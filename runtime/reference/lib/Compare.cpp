@@ -114,7 +114,7 @@ Result<Tolerance> toleranceOf(const OpDesc &op, const OperandSpec &operand, cons
   int n = roundedIntermediates(op);
   double mid = n ? unitRoundoff(op.getDType("dtype")) : 0;
   double accumulate = unitRoundoff(DType::F32);
-  double other = op.kind() == "ssd_scan" ? 32 + 256 : 32;
+  double other = op.kind() == "ssd_scan" ? 32 + 16 * 256 : 32;
   Tolerance tolerance;
   tolerance.relative = 2 * unitRoundoff(out) + 2 * mid;
   tolerance.scaled = 6 / std::sqrt(3.0) * std::sqrt(double(n)) * mid +

@@ -15,12 +15,6 @@ namespace {
 double reciprocalRms(const std::vector<double> &row, double eps) {
   return 1 / std::sqrt(dot(row.data(), row.data(), int64_t(row.size())) / double(row.size()) + eps);
 }
-
-double roundTo(DType type, double value) {
-  uint32_t bits = 0;
-  storeElement(type, &bits, 0, value);
-  return loadElement(type, &bits, 0);
-}
 } // namespace
 
 Status runRmsnorm(const Arguments &args) {

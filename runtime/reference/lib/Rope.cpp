@@ -18,6 +18,11 @@ Status checkPlaces(const Arguments &args) {
     return s;
   return args.checkIndices("positions", args.size("max_positions"), "max_positions");
 }
+
+/// The model multiplies tensors of the 16-bit type, so each product is rounded before the sum.
+double product(DType type, double a, double b) {
+  return type == DType::F32 ? a * b : roundTo(type, a * b);
+}
 } // namespace
 
 Status runMlaRopeAppend(const Arguments &args) {
@@ -25,6 +30,7 @@ Status runMlaRopeAppend(const Arguments &args) {
     return s;
   int64_t heads = args.field("num_heads"), rank = args.field("kv_lora_rank");
   int64_t nope = args.field("qk_nope_head_dim"), rope = args.field("qk_rope_head_dim");
+  DType type = args.desc().getDType("dtype");
   const Tensor &q = args["q"], &kva = args["kv_a"], &cache = args["cache"];
 
   for (int64_t t = 0; t < args.size("tokens"); ++t) {
@@ -34,8 +40,9 @@ Status runMlaRopeAppend(const Arguments &args) {
     // Adjacent pairs in, halves out.
     auto rotate = [&](const std::vector<double> &u, const Tensor &out, int64_t first) {
       for (int64_t i = 0; i < rope / 2; ++i) {
-        out.set(first + i, u[2 * i] * cos[i] - u[2 * i + 1] * sin[i]);
-        out.set(first + rope / 2 + i, u[2 * i + 1] * cos[i] + u[2 * i] * sin[i]);
+        double even = u[2 * i], odd = u[2 * i + 1];
+        out.set(first + i, product(type, even, cos[i]) - product(type, odd, sin[i]));
+        out.set(first + rope / 2 + i, product(type, odd, cos[i]) + product(type, even, sin[i]));
       }
     };
     for (int64_t h = 0; h < heads; ++h) {
@@ -56,6 +63,7 @@ Status runGqaRopeAppend(const Arguments &args) {
     return s;
   int64_t heads = args.field("num_heads"), kvHeads = args.field("num_kv_heads");
   int64_t width = args.field("head_dim"), half = width / 2;
+  DType type = args.desc().getDType("dtype");
   const Tensor &qkv = args["qkv"];
 
   for (int64_t t = 0; t < args.size("tokens"); ++t) {
@@ -65,8 +73,9 @@ Status runGqaRopeAppend(const Arguments &args) {
     auto rotate = [&](int64_t from, const Tensor &out, int64_t to) {
       std::vector<double> u = qkv.read(from, width);
       for (int64_t i = 0; i < half; ++i) {
-        out.set(to + i, u[i] * cos[i] - u[i + half] * sin[i]);
-        out.set(to + half + i, u[i + half] * cos[i] + u[i] * sin[i]);
+        double low = u[i], high = u[i + half];
+        out.set(to + i, product(type, low, cos[i]) - product(type, high, sin[i]));
+        out.set(to + half + i, product(type, high, cos[i]) + product(type, low, sin[i]));
       }
     };
     int64_t source = t * (heads + 2 * kvHeads) * width;

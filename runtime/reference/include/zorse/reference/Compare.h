@@ -27,9 +27,9 @@
 // * A sum of L independent terms passes through partial sums of size sqrt(k/L) rms;
 //   their L rounding errors add up to sqrt(L/2) u/sqrt(3) rms.
 // * `g` is 32: exp, rsqrt, a division and a handful of products, each good to a few
-//   u. In the ssd_scan the exponents are differences of a running sum that reaches
-//   the chunk's 256 steps of dt·|A| < 1 on average, each rounding of which is a
-//   relative error of the decay: g is 32 + 256.
+//   u. In the ssd_scan the exponents are differences of a running sum of dt·|A|; with
+//   |A| up to 16, dt about 1 and 256 steps a chunk it reaches 16 * 256, and its
+//   rounding is a relative error of the decay: g is 32 + 16 * 256.
 //
 // i32 results must be equal. NaN and infinity must be where the reference has them.
 //
