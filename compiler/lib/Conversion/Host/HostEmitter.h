@@ -83,6 +83,7 @@ private:
   void emitStore(tile::StoreOp store);
   void emitReduce(tile::ReduceOp reduce);
   void emitStage(tile::StageOp stage);
+  void transposeSquare(llvm::SmallVectorImpl<mlir::Value> &rows);
   void packTransposed(mlir::Value tile, const TileBuffer &into);
 
   // Products (HostDot.cpp)

@@ -32,11 +32,27 @@ static Type shaped(Type element, int64_t width) {
   return width == 0 ? element : VectorType::get({width}, element);
 }
 
-/// 0, 1, 2, … as a vector of index.
+/// 0, 1, 2, … as a vector of i32.
 static Value steps(ImplicitLocOpBuilder &b, int64_t width) {
+  auto numbers = llvm::to_vector(llvm::seq<int32_t>(0, width));
+  auto type = VectorType::get({width}, b.getI32Type());
+  return arith::ConstantOp::create(b, DenseIntElementsAttr::get(type, ArrayRef<int32_t>(numbers)));
+}
+
+/// Lane i is set if start + i < limit.
+static Value lanesBelow(ImplicitLocOpBuilder &b, Value start, Value limit, int64_t width) {
+  Value left = arith::IndexCastOp::create(b, b.getI32Type(), arith::SubIOp::create(b, limit, start));
+  Value spread = vector::BroadcastOp::create(b, VectorType::get({width}, b.getI32Type()), left);
+  return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, steps(b, width), spread);
+}
+
+/// 0, stride, 2 stride, … as a vector of i64.
+static Value stridedLanes(ImplicitLocOpBuilder &b, Value stride, int64_t width) {
+  auto type = VectorType::get({width}, b.getI64Type());
   auto numbers = llvm::to_vector(llvm::seq<int64_t>(0, width));
-  return arith::ConstantOp::create(b, DenseIntElementsAttr::get(
-                                          VectorType::get({width}, b.getIndexType()), ArrayRef<int64_t>(numbers)));
+  Value lanes = arith::ConstantOp::create(b, DenseIntElementsAttr::get(type, ArrayRef<int64_t>(numbers)));
+  Value wide = arith::IndexCastOp::create(b, b.getI64Type(), stride);
+  return arith::MulIOp::create(b, lanes, vector::BroadcastOp::create(b, type, wide));
 }
 
 Value HostEmitter::evaluate(Value tile, Value row, Value column, int64_t width) {
@@ -134,9 +150,7 @@ Value HostEmitter::evaluateLoad(tile::LoadOp load, Value row, Value column, int6
   auto maskType = VectorType::get({count}, b.getI1Type());
   Value mask;
   if (columnLimit) {
-    Value left = arith::SubIOp::create(b, columnLimit, column);
-    Value spread = vector::BroadcastOp::create(b, VectorType::get({count}, b.getIndexType()), left);
-    mask = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, steps(b, count), spread);
+    mask = lanesBelow(b, column, columnLimit, count);
   }
   if (rowLimit) {
     Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row ? row : index(0), rowLimit);
@@ -153,11 +167,7 @@ Value HostEmitter::evaluateLoad(tile::LoadOp load, Value row, Value column, int6
     // Strided columns: one address a lane.
     if (!mask)
       mask = arith::ConstantOp::create(b, SplatElementsAttr::get(maskType, true));
-    Value lane = arith::MulIOp::create(
-        b, steps(b, count),
-        vector::BroadcastOp::create(b, VectorType::get({count}, b.getIndexType()),
-                                    scalarOf(columnStride)));
-    Value lanes64 = arith::IndexCastOp::create(b, VectorType::get({count}, b.getI64Type()), lane);
+    Value lanes64 = stridedLanes(b, scalarOf(columnStride), count);
     auto pointers = VectorType::get({count}, LLVM::LLVMPointerType::get(b.getContext()));
     Value addresses = LLVM::GEPOp::create(b, pointers, element, at, ArrayRef<LLVM::GEPArg>{lanes64});
     result = LLVM::masked_gather::create(b, vectorType, addresses, mask, ValueRange{zero},
@@ -226,10 +236,7 @@ void HostEmitter::emitStore(tile::StoreOp store) {
       Value mask;
       auto maskType = VectorType::get({width}, b.getI1Type());
       if (columnLimit) {
-        Value left = arith::SubIOp::create(b, columnLimit, column);
-        Value spread =
-            vector::BroadcastOp::create(b, VectorType::get({width}, b.getIndexType()), left);
-        mask = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, steps(b, width), spread);
+        mask = lanesBelow(b, column, columnLimit, width);
       } else {
         mask = arith::ConstantOp::create(b, SplatElementsAttr::get(maskType, true));
       }
@@ -237,11 +244,7 @@ void HostEmitter::emitStore(tile::StoreOp store) {
         LLVM::MaskedStoreOp::create(b, value, at, mask, alignment);
         return;
       }
-      Value lane = arith::MulIOp::create(
-          b, steps(b, width),
-          vector::BroadcastOp::create(b, VectorType::get({width}, b.getIndexType()),
-                                      scalarOf(store.getStrides().back())));
-      Value lanes64 = arith::IndexCastOp::create(b, VectorType::get({width}, b.getI64Type()), lane);
+      Value lanes64 = stridedLanes(b, scalarOf(store.getStrides().back()), width);
       Value addresses = LLVM::GEPOp::create(b, VectorType::get({width}, pointer), element, at,
                                             ArrayRef<LLVM::GEPArg>{lanes64});
       LLVM::masked_scatter::create(b, value, addresses, mask, alignment);
@@ -361,6 +364,51 @@ void HostEmitter::emitStage(tile::StageOp stage) {
     buffers[stage.getResult()] = pack(false);
 }
 
+/// Transposes lanes vectors of as many lanes with the shuffles that x86 has: pairs within 128-bit
+/// quarters, pairs of pairs, then whole quarters.
+void HostEmitter::transposeSquare(SmallVectorImpl<Value> &rows) {
+  int64_t quarters = lanes / 4;
+  auto shuffle = [&](Value a, Value c, const std::function<int64_t(int64_t)> &from) {
+    auto mask = llvm::map_to_vector(llvm::seq<int64_t>(0, lanes), from);
+    return vector::ShuffleOp::create(b, a, c, mask).getResult();
+  };
+  // Within each quarter, take two runs of `run` elements from each side, starting at `first`.
+  auto interleave = [&](Value a, Value c, int64_t run, int64_t first) {
+    return shuffle(a, c, [&](int64_t lane) {
+      int64_t in = lane % 4, side = (in / run) % 2, at = first + in / (2 * run) * run + in % run;
+      return side * lanes + lane / 4 * 4 + at;
+    });
+  };
+  SmallVector<Value> pairs(lanes), fours(lanes);
+  for (int64_t i = 0; i < lanes; i += 2) {
+    pairs[i] = interleave(rows[i], rows[i + 1], 1, 0);
+    pairs[i + 1] = interleave(rows[i], rows[i + 1], 1, 2);
+  }
+  for (int64_t i = 0; i < lanes; i += 4)
+    for (int64_t j = 0; j < 4; ++j)
+      fours[i + j] = interleave(pairs[i + j / 2], pairs[i + j / 2 + 2], 2, j % 2 * 2);
+  // fours[4 i + j] now holds, in quarter q, column 4 q + j of rows 4 i to 4 i + 3.
+  auto chooseQuarters = [&](Value a, Value c, int64_t first, int64_t stride) {
+    return shuffle(a, c, [&](int64_t lane) {
+      int64_t place = lane / 4, half = quarters / 2;
+      return place / half * lanes + (first + place % half * stride) * 4 + lane % 4;
+    });
+  };
+  for (int64_t j = 0; j < 4; ++j) {
+    if (quarters == 2) {
+      for (int64_t q = 0; q < 2; ++q)
+        rows[4 * q + j] = chooseQuarters(fours[j], fours[4 + j], q, 1);
+      continue;
+    }
+    for (int64_t odd = 0; odd < 2; ++odd) {
+      Value low = chooseQuarters(fours[j], fours[4 + j], odd, 2);
+      Value high = chooseQuarters(fours[8 + j], fours[12 + j], odd, 2);
+      rows[4 * odd + j] = chooseQuarters(low, high, 0, 2);
+      rows[4 * (odd + 2) + j] = chooseQuarters(low, high, 1, 2);
+    }
+  }
+}
+
 /// into[j][i] = tile[i][j], by square blocks transposed in registers.
 void HostEmitter::packTransposed(Value tile, const TileBuffer &into) {
   Extent extent = extentOf(tile);
@@ -369,20 +417,7 @@ void HostEmitter::packTransposed(Value tile, const TileBuffer &into) {
       SmallVector<Value> vectors;
       for (int64_t i = 0; i < lanes; ++i)
         vectors.push_back(evaluate(tile, plus(row, i), column, lanes));
-      // Swap ever smaller off-diagonal blocks.
-      for (int64_t size = lanes / 2; size >= 1; size /= 2)
-        for (int64_t i = 0; i < lanes; ++i) {
-          if (i & size)
-            continue;
-          SmallVector<int64_t> low(lanes), high(lanes);
-          for (int64_t lane = 0; lane < lanes; ++lane) {
-            low[lane] = (lane & size) ? lanes + lane - size : lane;
-            high[lane] = (lane & size) ? lanes + lane : lane + size;
-          }
-          Value a = vectors[i], c = vectors[i + size];
-          vectors[i] = vector::ShuffleOp::create(b, a, c, low);
-          vectors[i + size] = vector::ShuffleOp::create(b, a, c, high);
-        }
+      transposeSquare(vectors);
       for (int64_t j = 0; j < lanes; ++j)
         storeVector(vectors[j], address(into, plus(column, j), row));
       return;

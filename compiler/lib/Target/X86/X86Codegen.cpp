@@ -130,13 +130,15 @@ Result<HostCode> generateHostCode(ModuleOp module, const TargetDesc &target, int
   for (llvm::Function &function : *code) {
     if (function.isDeclaration())
       continue;
+    // A loop that clears a buffer must stay a loop: the object has no libc to call.
+    function.addFnAttr("no-builtins");
     function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBits));
     function.addFnAttr("target-cpu", target.llvmCpu);
     function.addFnAttr("target-features", target.llvmFeatures);
   }
 
   llvm::PipelineTuningOptions tuning;
-  tuning.LoopUnrolling = true;
+  tuning.LoopUnrolling = false;
   tuning.LoopVectorization = false;
   tuning.SLPVectorization = false;
   llvm::PassBuilder builder(machine.get(), tuning);
