@@ -47,8 +47,13 @@ OwningOpRef<ModuleOp> importOp(MLIRContext &context, const OpDesc &op, const Ker
 
   Block *body = function.addEntryBlock();
   SmallVector<Value> inputs, outputs;
-  for (auto [argument, operand] : llvm::zip(body->getArguments(), operands))
+  for (auto [argument, operand] : llvm::zip(body->getArguments(), operands)) {
+    argument.setLoc(NameLoc::get(builder.getStringAttr(operand->name)));
     (operand->role == OperandSpec::Role::In ? inputs : outputs).push_back(argument);
+  }
+  for (auto [argument, size] :
+       llvm::zip(body->getArguments().drop_front(operands.size()), op.spec().sizes))
+    argument.setLoc(NameLoc::get(builder.getStringAttr(size.name)));
   builder.setInsertionPointToEnd(body);
   createOp(builder, location, op, config, inputs, outputs);
   func::ReturnOp::create(builder, location);

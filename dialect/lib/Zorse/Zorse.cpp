@@ -15,20 +15,20 @@
 using namespace mlir;
 using namespace zorse::ir;
 
-/// Prints integers without their type; everything else as any dictionary.
+/// Numbers of 64 bits, the usual ones, are printed without their type.
 static void printField(AsmPrinter &printer, NamedAttribute field) {
+  Attribute value = field.getValue();
+  auto number = dyn_cast<TypedAttr>(value);
   printer << field.getName().getValue() << " = ";
-  auto integer = dyn_cast<IntegerAttr>(field.getValue());
-  auto nested = dyn_cast<DictionaryAttr>(field.getValue());
-  if (integer && integer.getType().isInteger(64)) {
-    printer << integer.getInt();
-  } else if (nested) {
+  if (auto nested = dyn_cast<DictionaryAttr>(value)) {
     printer << '{';
     llvm::interleaveComma(nested, printer,
                           [&](NamedAttribute inner) { printField(printer, inner); });
     printer << '}';
+  } else if (number && (number.getType().isInteger(64) || number.getType().isF64())) {
+    printer.printAttributeWithoutType(value);
   } else {
-    printer << field.getValue();
+    printer << value;
   }
 }
 
