@@ -40,13 +40,15 @@ struct Expr::Node {
   int64_t integer = 0;
   std::string text; ///< of a name or a text
   std::vector<std::shared_ptr<const Node>> children;
+  int height = 1; ///< set by the parser, which limits it
 };
 
 using ExprTree = std::shared_ptr<const Expr::Node>;
 
 /// Limits that keep every recursion over a tree shallow, whatever the text.
 constexpr size_t maxExprLength = 8192;
-constexpr int maxExprDepth = 64;
+constexpr int maxExprDepth = 64;   ///< nested parentheses, choices and signs
+constexpr int maxExprHeight = 256; ///< of the tree; each operator of a + b + c + … adds one
 
 Result<ExprTree> parseExprTree(std::string_view text);
 

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <optional>
@@ -43,10 +44,6 @@ constexpr std::array<BinaryOperator, 13> binaryOperators = {{
 
 bool isLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool isDigit(char c) { return c >= '0' && c <= '9'; }
-
-ExprTree inner(Kind kind, std::vector<ExprTree> children) {
-  return std::make_shared<const Expr::Node>(Expr::Node{kind, 0, {}, std::move(children)});
-}
 
 /// Recursive descent; a null tree means that `error` is set.
 class Parser {
@@ -84,6 +81,15 @@ private:
       return false;
     at += symbol.size();
     return true;
+  }
+
+  ExprTree inner(Kind kind, std::vector<ExprTree> children) {
+    Expr::Node node{kind, 0, {}, std::move(children)};
+    for (const ExprTree &child : node.children)
+      node.height = std::max(node.height, child->height + 1);
+    if (node.height > maxExprHeight)
+      return fail("at most 256 operators in a chain");
+    return std::make_shared<const Expr::Node>(std::move(node));
   }
 
   ExprTree parseConditional() {

@@ -118,10 +118,12 @@ TEST(Expr, DepthAndLengthAreLimited) {
   EXPECT_NE(evaluated(std::string(5000, '!') + "1").find("at most 64 levels"), std::string::npos);
   EXPECT_EQ(evaluated(std::string(8193, ' ')),
             "expected a formula of at most 8192 characters, found 8193");
-  std::string chain = "1"; // long but not deep
-  for (int i = 0; i < 4000; ++i)
+  std::string chain = "1"; // a deep tree without any nesting in the text
+  for (int i = 0; i < 255; ++i)
     chain += "+1";
-  EXPECT_EQ(evaluated(chain), "4001");
+  EXPECT_EQ(evaluated(chain), "256");
+  EXPECT_NE(evaluated(chain + "+1").find("expected at most 256 operators in a chain"),
+            std::string::npos);
 }
 
 TEST(Expr, TextAndNames) {
