@@ -84,6 +84,7 @@ private:
   void emitReduce(tile::ReduceOp reduce);
   void emitStage(tile::StageOp stage);
   void transposeSquare(llvm::SmallVectorImpl<mlir::Value> &rows);
+  mlir::func::FuncOp transposer(mlir::Type element);
   void packTransposed(mlir::Value tile, const TileBuffer &into);
 
   // Products (HostDot.cpp)

@@ -409,17 +409,51 @@ void HostEmitter::transposeSquare(SmallVectorImpl<Value> &rows) {
   }
 }
 
+/// A function (ptr square, ptr to, i64 rowStride) that stores the transpose of one square of lanes x
+/// lanes. It is a call, not inlined, because instruction selection takes longer over this many
+/// shuffles than over the rest of a kernel, and a kernel stages in several places.
+func::FuncOp HostEmitter::transposer(Type element) {
+  auto module = source->getParentOfType<ModuleOp>();
+  std::string symbol = "transpose_square_" + std::to_string(element.getIntOrFloatBitWidth());
+  if (auto made = module.lookupSymbol<func::FuncOp>(symbol))
+    return made;
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPointToEnd(module.getBody());
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  auto function =
+      func::FuncOp::create(b, symbol, b.getFunctionType({pointer, pointer, b.getI64Type()}, {}));
+  function->setAttr("llvm.linkage",
+                    LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
+  function->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
+  Block *body = function.addEntryBlock();
+  b.setInsertionPointToStart(body);
+  TileBuffer square{body->getArgument(0), lanes, element};
+  SmallVector<Value> rows;
+  for (int64_t i = 0; i < lanes; ++i)
+    rows.push_back(loadVector(address(square, index(i), index(0)), element, lanes));
+  transposeSquare(rows);
+  for (int64_t i = 0; i < lanes; ++i) {
+    Value at = LLVM::MulOp::create(b, body->getArgument(2),
+                                   LLVM::ConstantOp::create(b, b.getI64Type(), i));
+    storeVector(rows[i], LLVM::GEPOp::create(b, pointer, element, body->getArgument(1),
+                                             ArrayRef<LLVM::GEPArg>{at}));
+  }
+  func::ReturnOp::create(b);
+  return function;
+}
+
 /// into[j][i] = tile[i][j], by square blocks transposed in registers.
 void HostEmitter::packTransposed(Value tile, const TileBuffer &into) {
   Extent extent = extentOf(tile);
+  TileBuffer square = allocate(lanes, lanes, into.element);
   auto block = [&](Value row, Value column, int64_t rows, int64_t columns) {
     if (rows == lanes && columns == lanes) {
-      SmallVector<Value> vectors;
       for (int64_t i = 0; i < lanes; ++i)
-        vectors.push_back(evaluate(tile, plus(row, i), column, lanes));
-      transposeSquare(vectors);
-      for (int64_t j = 0; j < lanes; ++j)
-        storeVector(vectors[j], address(into, plus(column, j), row));
+        storeVector(evaluate(tile, plus(row, i), column, lanes), address(square, index(i), index(0)));
+      Value to = address(into, column, row);
+      func::CallOp::create(b, transposer(into.element),
+                           ValueRange{square.pointer, to, LLVM::ConstantOp::create(
+                                                              b, b.getI64Type(), into.rowStride)});
       return;
     }
     for (int64_t i = 0; i < rows; ++i) {
