@@ -191,6 +191,9 @@ Result<std::unique_ptr<SafetensorsFile>> SafetensorsFile::open(const std::string
       return fault(path, "expected __metadata__ to map strings to strings");
   }
 
+  if (parsed->size() - parsed->count("__metadata__") > limits.tensors)
+    return fault(path, fmt::format("more than {} tensors", limits.tensors));
+
   std::span<const uint8_t> data = bytes.subspan(8 + headerBytes);
   std::vector<Entry> entries;
   for (const auto &[name, value] : parsed->items()) {

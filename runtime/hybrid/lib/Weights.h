@@ -62,9 +62,6 @@ struct ModelWeights {
   uint64_t headAddress() const { return (head ? head : embed)->address(); }
 };
 
-/// The type that most elements are stored in.
-DType storedDType(const Checkpoint &checkpoint);
-
 /// Compares the checkpoint with what the configuration asks for: missing tensors, wrong shapes,
 /// tensors that belong to no part of the model.
 Status checkTensors(const ModelConfig &config, const Checkpoint &checkpoint);

@@ -84,4 +84,7 @@ private:
   std::map<std::string, Place, std::less<>> places;
 };
 
+/// The element type that most elements of the checkpoint have.
+DType storedDType(const Checkpoint &checkpoint);
+
 } // namespace zorse

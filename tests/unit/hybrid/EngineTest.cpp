@@ -1,0 +1,235 @@
+//===- EngineTest.cpp - sequences, batches and their limits ---------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "../../e2e/models/ReferenceDevice.h"
+#include "ScratchFolder.h"
+
+#include "zorse/hybrid/Generator.h"
+#include "zorse/hybrid/OpList.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+namespace zorse {
+namespace {
+
+std::string golden(const std::string &model) {
+  return std::string(ZORSE_SOURCE_DIR) + "/tests/golden/" + model;
+}
+
+class EngineTest : public testing::Test {
+protected:
+  void SetUp() override {
+    auto loaded = Model::load(golden("zebra-stories-260k"), *device, {.dtype = DType::F32});
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    model = loaded.take();
+  }
+
+  std::unique_ptr<Engine> create(EngineOptions options) {
+    auto engine = Engine::create(*model, dispatcher, options);
+    EXPECT_TRUE(engine) << (engine ? "" : engine.error().message);
+    return engine.take();
+  }
+
+  std::vector<int32_t> prompt(const std::string &text) { return *model->tokenizer().encode(text); }
+
+  std::unique_ptr<Device> device = createReferenceDevice();
+  Dispatcher dispatcher{*device, nullptr, [this](const OpDesc &op, const Sizes &sizes) {
+                          asked.insert(op.canonicalJson());
+                          return describeAsCode(op, device->target());
+                        }};
+  std::set<std::string> asked; ///< every op that the engine needed
+  std::unique_ptr<Model> model;
+};
+
+std::string messageOf(const Status &status) { return status ? "" : status.error().message; }
+
+TEST_F(EngineTest, SlotsAreGivenAndTakenBack) {
+  auto engine = create({.numSlots = 2, .maxLen = 16});
+  EXPECT_EQ(*engine->open(), 0);
+  EXPECT_EQ(*engine->open(), 1);
+  EXPECT_EQ(engine->open().error().message,
+            "all 2 slots are taken; close one or raise numSlots");
+  engine->close(0);
+  EXPECT_EQ(*engine->open(), 0);
+}
+
+TEST_F(EngineTest, ASlotStartsAfresh) {
+  auto engine = create({.numSlots = 1, .maxLen = 16});
+  const std::vector<int32_t> first = prompt("Once upon"), second = prompt("The big");
+  auto logitsOf = [&](const std::vector<int32_t> &tokens) {
+    const int32_t slot = *engine->open();
+    const Engine::Run run{slot, tokens};
+    EXPECT_EQ(messageOf(engine->prefill({&run, 1})), "");
+    std::vector<float> logits = *engine->logits();
+    engine->close(slot);
+    return logits;
+  };
+  const std::vector<float> fresh = logitsOf(second);
+  EXPECT_NE(logitsOf(first), fresh);
+  EXPECT_EQ(logitsOf(second), fresh);
+}
+
+TEST_F(EngineTest, RaggedBatchEqualsSingleSequences) {
+  const std::vector<std::vector<int32_t>> prompts = {prompt("Once"), prompt("The big dog ran"),
+                                                     prompt("Lily saw a")};
+  GenerateOptions options;
+  options.maxNewTokens = 12;
+  options.ignoreEos = true;
+  auto together = create({.numSlots = 3, .maxLen = 32, .prefillChunk = 5});
+  auto alone = create({.numSlots = 1, .maxLen = 32});
+  auto batch = generate(*together, prompts, options);
+  ASSERT_TRUE(batch) << batch.error().message;
+  for (size_t i = 0; i < prompts.size(); ++i) {
+    auto single = generate(*alone, {prompts[i]}, options);
+    ASSERT_TRUE(single);
+    EXPECT_EQ(batch->rows[i].outputIds, single->rows[0].outputIds);
+  }
+  EXPECT_EQ(batch->decodeTokens, 3 * 11);
+  EXPECT_EQ(together->times().decodeSteps, 11);
+}
+
+TEST_F(EngineTest, RowsStopOneByOne) {
+  auto engine = create({.numSlots = 3, .maxLen = 12});
+  GenerateOptions options;
+  options.maxNewTokens = 8;
+  options.ignoreEos = true;
+  // Row 1 is cancelled after two tokens, row 2 has no room for eight.
+  auto result = generate(*engine, {{1, 403}, {1, 407}, {1, 403, 407, 261, 378, 432}}, options,
+                         [](size_t row, int32_t id, std::string_view) {
+                           static int count = 0;
+                           return row != 1 || id < 0 || ++count < 2;
+                         });
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->rows[0].stop, StopReason::MaxTokens);
+  EXPECT_EQ(result->rows[0].outputIds.size(), 8u);
+  EXPECT_EQ(result->rows[1].stop, StopReason::Cancelled);
+  EXPECT_EQ(result->rows[1].outputIds.size(), 2u);
+  EXPECT_EQ(result->rows[2].stop, StopReason::CacheFull);
+  EXPECT_EQ(result->rows[2].outputIds.size(), 7u); // six positions left, the seventh is not fed
+  EXPECT_EQ(*engine->open(), 0); // all slots are free again
+}
+
+TEST_F(EngineTest, EndOfSequenceStops) {
+  // The greedy continuation begins with 432, 383, 286.
+  ScratchFolder dir("zebra-stories-260k");
+  dir.editJson("generation_config.json", [](nlohmann::json &d) { d["eos_token_id"] = {7, 286}; });
+  auto loaded = Model::load(dir.path(), *device);
+  ASSERT_TRUE(loaded) << loaded.error().message;
+  model = loaded.take();
+  auto engine = create({.numSlots = 1, .maxLen = 256});
+  GenerateOptions options;
+  options.maxNewTokens = 5;
+  auto result = generate(*engine, {prompt("Once upon a time")}, options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->rows[0].stop, StopReason::EndOfSequence);
+  EXPECT_EQ(result->rows[0].outputIds, (std::vector<int32_t>{432, 383}));
+  EXPECT_EQ(result->decodeTokens, 2);
+  options.ignoreEos = true;
+  result = generate(*engine, {prompt("Once upon a time")}, options);
+  ASSERT_TRUE(result) << result.error().message;
+  EXPECT_EQ(result->rows[0].outputIds, (std::vector<int32_t>{432, 383, 286, 261, 376}));
+}
+
+TEST_F(EngineTest, StreamedTextIsTheTextAfterThePrompt) {
+  auto engine = create({.numSlots = 1, .maxLen = 64});
+  GenerateOptions options;
+  options.maxNewTokens = 20;
+  options.sampling = {.temperature = 1, .topK = 40, .topP = 0.95, .seed = 11};
+  std::string streamed;
+  auto result = generate(*engine, {prompt("Tom went to the")}, options,
+                         [&](size_t, int32_t, std::string_view text) {
+                           streamed += text;
+                           return true;
+                         });
+  ASSERT_TRUE(result);
+  std::vector<int32_t> all = result->rows[0].promptIds;
+  all.insert(all.end(), result->rows[0].outputIds.begin(), result->rows[0].outputIds.end());
+  EXPECT_EQ("Tom went to the" + streamed, model->tokenizer().decode(all));
+  auto again = generate(*engine, {prompt("Tom went to the")}, options);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->rows[0].outputIds, result->rows[0].outputIds); // the seed decides
+}
+
+TEST_F(EngineTest, MisuseIsNamed) {
+  auto engine = create({.numSlots = 2, .maxLen = 4});
+  const std::vector<int32_t> two = {1, 2}, five = {1, 2, 3, 4, 5}, bad = {512}, none;
+  auto prefill = [&](std::vector<Engine::Run> runs) { return messageOf(engine->prefill(runs)); };
+  EXPECT_EQ(prefill({{0, two}}), "slot 0 is not open; open() gives one of 2 slots");
+  const int32_t slot = *engine->open();
+  EXPECT_EQ(engine->logits().error().message, "there are no logits before the first prefill");
+  EXPECT_EQ(engine->argmax().error().message, "there are no logits before the first prefill");
+  EXPECT_EQ(prefill({{slot, five}}),
+            "slot 0 would reach 5 tokens, but its cache holds 4; raise maxLen");
+  EXPECT_EQ(prefill({{slot, bad}}), "token id 512 is out of range: [0, 511]");
+  EXPECT_EQ(prefill({{slot, none}}), "a run needs at least one token");
+  EXPECT_EQ(prefill({{slot, two}, {slot, two}}), "slot 0 is in two runs of one prefill");
+  EXPECT_EQ(messageOf(engine->decodeStep(std::vector<int32_t>{0, 0}, two)),
+            "slot 0 is twice in one step");
+  EXPECT_EQ(messageOf(engine->decodeStep(std::vector<int32_t>{0}, two)),
+            "expected one token for each of at least one slot, found 1 slots and 2 tokens");
+  EXPECT_EQ(engine->readCache(0, "ssm", 0).error().message,
+            "layer 0 has no cache \"ssm\"; its kinds are latent (MLA), k and v (attention), conv "
+            "and ssm (Mamba2)");
+  EXPECT_EQ(engine->readCache(9, "ssm", 0).error().message, "layer 9 is out of range: [0, 4]");
+  auto tooMany = Engine::create(*model, dispatcher, {.numSlots = 0});
+  ASSERT_FALSE(tooMany);
+  EXPECT_EQ(tooMany.error().message, "numSlots: expected [1, 65536], found 0");
+}
+
+TEST_F(EngineTest, CachesHaveTheSizeThatTheConfigurationSays) {
+  auto engine = create({.numSlots = 3, .maxLen = 100});
+  const ModelConfig &config = model->config();
+  EXPECT_EQ(engine->cacheBytes(), 3 * (100 * config.cacheBytesPerToken(DType::F32) +
+                                       config.stateBytesPerSequence(DType::F32)));
+  EXPECT_EQ(config.cacheBytesPerToken(DType::F32), 3 * 20 * 4);
+}
+
+TEST_F(EngineTest, ListsEveryOpThatARunAsksFor) {
+  for (const char *name : {"llama-stories-260k", "mambainllama-stories-260k",
+                           "x-ecomla-stories-260k", "zebra-stories-260k"}) {
+    auto loaded = Model::load(golden(name), *device);
+    ASSERT_TRUE(loaded);
+    model = loaded.take();
+    asked.clear();
+    Dispatcher fresh(*device, nullptr, [this](const OpDesc &op, const Sizes &) {
+      asked.insert(op.canonicalJson());
+      return describeAsCode(op, device->target());
+    });
+    auto engine = Engine::create(*model, fresh, {.numSlots = 2, .maxLen = 32});
+    ASSERT_TRUE(engine) << engine.error().message;
+    GenerateOptions options;
+    options.maxNewTokens = 3;
+    options.ignoreEos = true;
+    ASSERT_TRUE(generate(**engine, {{1, 403}, {1, 403, 407}}, options));
+    auto listed = listOps(model->config(), model->dtype());
+    ASSERT_TRUE(listed) << listed.error().message;
+    std::set<std::string> names;
+    std::set<std::string> points;
+    for (const OpDesc &op : *listed) {
+      names.insert(op.canonicalJson());
+      EXPECT_TRUE(points.insert(op.canonicalJson() + op.tuningPointJson()).second);
+    }
+    EXPECT_EQ(names, asked) << name;
+  }
+}
+
+TEST_F(EngineTest, AMissingKernelIsAnError) {
+  Dispatcher empty(*device, nullptr);
+  auto engine = Engine::create(*model, empty, {.maxLen = 8});
+  if (!engine)
+    return; // refused at once is as good
+  const int32_t slot = *(*engine)->open();
+  const std::vector<int32_t> tokens = {1};
+  const Engine::Run run{slot, tokens};
+  EXPECT_FALSE((*engine)->prefill({&run, 1}));
+  EXPECT_EQ((*engine)->length(slot), 0);
+}
+
+} // namespace
+} // namespace zorse
