@@ -76,7 +76,8 @@ public:
   Result<Statement> prepare(std::string_view sql) const;
   /// prepare() with the arguments bound to ?1, ?2, … An empty optional binds NULL. Bytes must
   /// outlive the statement, text is copied.
-  template <typename... Args> Result<Statement> query(std::string_view sql, const Args &...args) const {
+  template <typename... Args>
+  Result<Statement> query(std::string_view sql, const Args &...args) const {
     Result<Statement> statement = prepare(sql);
     if (statement) {
       int index = 0;

@@ -44,8 +44,8 @@ private:
   Status requireWritable(std::string_view action) const {
     if (connection->isWritable())
       return Status();
-    return db::databaseError(fmt::format("cannot {} in {}: it was opened for reading only", action,
-                                         connection->path()));
+    return db::databaseError(
+        fmt::format("cannot {} in {}: it was opened for reading only", action, connection->path()));
   }
   Result<int64_t> opId(const OpDesc &op) const;
   template <typename... Args>
@@ -111,9 +111,8 @@ Status SqliteDatabase::storeCode(const CodeObject &object) {
       "INSERT INTO code_object (hash, metadata, metadata_hash, bytes, arch, scratch_bytes, "
       "lds_bytes, vector_regs, scalar_regs, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
       "?9, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')) ON CONFLICT (hash) DO NOTHING",
-      hash, metadata, hashText(metadata).hex(),
-      std::span<const uint8_t>(object.bytes), object.arch, most.scratchBytes, most.ldsBytes,
-      most.vgprs, most.sgprs);
+      hash, metadata, hashText(metadata).hex(), std::span<const uint8_t>(object.bytes), object.arch,
+      most.scratchBytes, most.ldsBytes, most.vgprs, most.sgprs);
   if (!status)
     return status;
   // Two configurations may give the same bytes; then one row serves both, if it is launched alike.

@@ -126,8 +126,8 @@ Status checkRecord(const KernelRecord &record) {
                                   "or empty, found '{}'",
                                   record.codeHash));
   if (record.computeUnits < 0)
-    return usageError(fmt::format("the compute units of a trial are 0 or more, found {}",
-                                  record.computeUnits));
+    return usageError(
+        fmt::format("the compute units of a trial are 0 or more, found {}", record.computeUnits));
   if (const auto &measurement = record.measurement) {
     double median = measurement->medianUs;
     if (!std::isfinite(median) || median <= 0)
@@ -174,10 +174,10 @@ struct Keys {
 
 static Result<Keys> keysOf(const Connection &connection, const KernelRecord &record) {
   std::string hash = hashText(record.opJson).hex();
-  Result<int64_t> op = rowFor(connection,
-                              "INSERT OR IGNORE INTO op (hash, kind, description) VALUES (?1, ?2, ?3)",
-                              "SELECT id FROM op WHERE hash = ?1 AND kind = ?2 AND description = ?3",
-                              hash, record.opKind, record.opJson);
+  Result<int64_t> op =
+      rowFor(connection, "INSERT OR IGNORE INTO op (hash, kind, description) VALUES (?1, ?2, ?3)",
+             "SELECT id FROM op WHERE hash = ?1 AND kind = ?2 AND description = ?3", hash,
+             record.opKind, record.opJson);
   if (!op)
     return op.takeError();
   Result<int64_t> target =
@@ -235,8 +235,7 @@ static bool saysMore(const EarlierRow &earlier, const KernelRecord &record) {
     return false;
   if (isUnfinished(record.state))
     return !isUnfinished(*state);
-  bool onlyCompiled =
-      record.state == TrialState::Ok && !record.measurement && !record.verification;
+  bool onlyCompiled = record.state == TrialState::Ok && !record.measurement && !record.verification;
   return onlyCompiled && *state == TrialState::Ok && earlier.measured;
 }
 

@@ -200,7 +200,8 @@ Result<std::unique_ptr<Connection>> openChecked(const std::string &path, Databas
   if (writable) {
     // The rollback journal: this SQLite may predate the repair of the write-ahead log's reset,
     // and a write-ahead log does not work over a network file system.
-    Status status = (*connection)->execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL");
+    Status status =
+        (*connection)->execute("PRAGMA journal_mode = DELETE; PRAGMA synchronous = FULL");
     if (!status)
       return status.takeError();
     if (identity->version < static_cast<int64_t>(migrations().size()))

@@ -72,7 +72,7 @@ struct Dispatcher::State {
 
   Device &device;
   KernelSource source;
-  std::map<Hash128, std::unique_ptr<Kernel>> kernels; ///< by hash of the op
+  std::map<Hash128, std::unique_ptr<Kernel>> kernels;                        ///< by hash of the op
   std::map<std::pair<Hash128, Hash128>, std::unique_ptr<LoadedCode>> loaded; ///< code, description
   /// Workspace i of every op; launches wait, so that no two are in use at once.
   std::vector<std::unique_ptr<Buffer>> workspaces;
@@ -101,8 +101,9 @@ static Error missingSize(const OpDesc &op, const std::string &name, const Sizes 
   std::vector<std::string> found;
   for (const auto &[key, value] : given)
     found.push_back(fmt::format("{} = {}", key, value));
-  return usageError(fmt::format("{} needs the size {}, found {}", op.kind(), name,
-                                found.empty() ? "none" : fmt::format("{}", fmt::join(found, ", "))));
+  return usageError(
+      fmt::format("{} needs the size {}, found {}", op.kind(), name,
+                  found.empty() ? "none" : fmt::format("{}", fmt::join(found, ", "))));
 }
 
 /// Checks the sizes of a launch and puts them and their bucket in spec order.
@@ -161,9 +162,9 @@ static Result<std::vector<LoadedCode::Slot>> layOut(const OpDesc &op, const Code
     switch (argument.kind) {
     case KernelArgument::Kind::Operand:
       if (operand >= operands.size() || operands[operand]->name != argument.name)
-        return mismatch(fmt::format(
-            "operand {} is '{}' there, expected {}", operand, argument.name,
-            operand < operands.size() ? "'" + operands[operand]->name + "'" : "no more"));
+        return mismatch(fmt::format("operand {} is '{}' there, expected {}", operand, argument.name,
+                                    operand < operands.size() ? "'" + operands[operand]->name + "'"
+                                                              : "no more"));
       slots.push_back({argument.kind, operand++});
       break;
     case KernelArgument::Kind::Workspace:

@@ -62,11 +62,10 @@ Result<CodeObject> KernelSource::find(const OpDesc &op, const std::vector<Candid
     Result<std::optional<CodeObject>> code = database->loadCode(record.codeHash);
     if (code.ok() && *code)
       return std::move(**code);
-    std::string reason =
-        fmt::format("the winner {} at {} was passed over: {}", record.configText,
-                    record.tuningPoint,
-                    code.ok() ? fmt::format("its code {} is not stored", record.codeHash)
-                              : code.error().message);
+    std::string reason = fmt::format(
+        "the winner {} at {} was passed over: {}", record.configText, record.tuningPoint,
+        code.ok() ? fmt::format("its code {} is not stored", record.codeHash)
+                  : code.error().message);
     if (notedTrials.insert(record.id).second)
       passedOver.push_back(fmt::format("{}: {}", op.kind(), reason));
     reasons.push_back(std::move(reason));

@@ -32,7 +32,8 @@ static Difference compare(const nlohmann::json &wanted, const nlohmann::json &th
     const nlohmann::json &other = there[name];
     difference.fields.push_back(fmt::format("{} ({} there)", name, other.dump()));
     difference.distance += 1;
-    if (value.is_number() && other.is_number() && value.get<double>() > 0 && other.get<double>() > 0)
+    if (value.is_number() && other.is_number() && value.get<double>() > 0 &&
+        other.get<double>() > 0)
       difference.distance += std::abs(std::log2(value.get<double>() / other.get<double>()));
   }
   return difference;

@@ -31,8 +31,7 @@ protected:
     record(trial);
   }
   std::string best(const OpDesc &op = sampleOp(), const TargetDesc &target = sampleTarget()) {
-    Result<std::optional<KernelRecord>> winner =
-        database->best(op, target, op.tuningPointJson());
+    Result<std::optional<KernelRecord>> winner = database->best(op, target, op.tuningPointJson());
     EXPECT_TRUE(winner.ok());
     return winner.ok() && *winner ? (*winner)->configText : "none";
   }
@@ -83,7 +82,8 @@ TEST_F(WinnerTest, AmongOverlappingIntervalsFewerResourcesWin) {
   recordWithCode(sampleRecord("waves=1", 10.0, 0.5), 1, 32768, 128);
   recordWithCode(sampleRecord("waves=2", 10.6, 0.5), 2, 16384, 128);
   recordWithCode(sampleRecord("waves=4", 10.7, 0.5), 3, 16384, 64);
-  recordWithCode(sampleRecord("waves=8", 11.1, 0.5), 4, 0, 8); // [10.6, 11.6] is apart from [.., 10.5]
+  recordWithCode(sampleRecord("waves=8", 11.1, 0.5), 4, 0,
+                 8); // [10.6, 11.6] is apart from [.., 10.5]
   EXPECT_EQ(best(), "waves=4");
 }
 

@@ -18,8 +18,16 @@ namespace {
 TEST(BucketTest, RoundsUpToPowersOfTwo) {
   SizeSpec spec;
   spec.maximum = int64_t(1) << 31;
-  for (auto [size, bucket] : {std::pair{1, 1}, {2, 2}, {3, 4}, {4, 4}, {5, 8}, {9, 16}, {16, 16},
-                              {17, 32}, {4096, 4096}, {4097, 8192}})
+  for (auto [size, bucket] : {std::pair{1, 1},
+                              {2, 2},
+                              {3, 4},
+                              {4, 4},
+                              {5, 8},
+                              {9, 16},
+                              {16, 16},
+                              {17, 32},
+                              {4096, 4096},
+                              {4097, 8192}})
     EXPECT_EQ(dispatch::bucketOf(spec, size), bucket) << size;
 }
 
@@ -37,8 +45,9 @@ TEST(BucketTest, StaysWithinTheRangeOfTheSize) {
 TEST(BucketTest, TakesEverySizeOfTheSpec) {
   const OpSpec *spec = findOpSpec("mla_decode");
   ASSERT_NE(spec, nullptr);
-  Sizes bucket = bucketOf(*spec, {{"tokens", 3}, {"num_slots", 1}, {"max_len", 4096},
-                                  {"context", 1025}, {"unknown", 5}});
+  Sizes bucket = bucketOf(
+      *spec,
+      {{"tokens", 3}, {"num_slots", 1}, {"max_len", 4096}, {"context", 1025}, {"unknown", 5}});
   EXPECT_EQ(bucket, (Sizes{{"tokens", 4}, {"num_slots", 1}, {"max_len", 4096}, {"context", 2048}}));
 }
 

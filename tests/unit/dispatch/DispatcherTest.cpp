@@ -212,8 +212,8 @@ TEST_F(DispatcherTest, AWinnerWithoutCodeIsPassedOver) {
   addWinner(linear(), 1, "absent", 2, false);
   Dispatcher dispatcher(device, database.get());
   std::string hash = codeFor(linear(), "absent").codeHash().hex();
-  std::string reason = "the winner absent at {\"tokens\":1} was passed over: its code " + hash +
-                       " is not stored";
+  std::string reason =
+      "the winner absent at {\"tokens\":1} was passed over: its code " + hash + " is not stored";
   EXPECT_EQ(launch(dispatcher, linear(), 1).error().message,
             "no kernel for " + linear().canonicalJson() +
                 " on fake with 2 compute units at {\"tokens\":1}; " + reason + "; in " +

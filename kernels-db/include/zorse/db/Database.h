@@ -29,20 +29,20 @@ enum class TrialState { Queued, Running, Ok, Failed, TimedOut, Crashed, Wrong, I
 
 /// One configuration tried for one op on one target at one tuning point.
 struct KernelRecord {
-  int64_t id = 0;             ///< set by the database
+  int64_t id = 0; ///< set by the database
   std::string opKind;
-  std::string opJson;         ///< canonical JSON of the op
+  std::string opJson; ///< canonical JSON of the op
   std::string arch;
   int64_t computeUnits = 0;
-  std::string tuningPoint;    ///< canonical JSON of the sizes
+  std::string tuningPoint; ///< canonical JSON of the sizes
   std::string configText;
   std::string compilerRevision;
-  std::string codeHash;       ///< 32 hex digits, empty if it did not compile
+  std::string codeHash; ///< 32 hex digits, empty if it did not compile
   TrialState state = TrialState::Queued;
-  std::string error;          ///< why not Ok
+  std::string error; ///< why not Ok
   std::optional<Measurement> measurement;
   std::optional<Verification> verification;
-  std::string createdAt;      ///< ISO 8601, UTC, set by the database
+  std::string createdAt; ///< ISO 8601, UTC, set by the database
 };
 
 /// Which rows a listing wants; empty fields match everything.

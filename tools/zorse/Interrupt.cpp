@@ -1,0 +1,33 @@
+//===- Interrupt.cpp - stopping soon when asked to ------------------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "Interrupt.h"
+
+#include <csignal>
+
+namespace zorse::tool {
+
+std::atomic<bool> stopRequested = false;
+static volatile std::sig_atomic_t receivedSignal = 0;
+
+static void onSignal(int signal) {
+  receivedSignal = signal;
+  stopRequested.store(true);
+}
+
+void watchSignals() {
+  for (int signal : {SIGINT, SIGTERM}) {
+    struct sigaction action = {};
+    action.sa_handler = onSignal;
+    // Back to the default after the first: whoever asks twice does not want to wait.
+    action.sa_flags = SA_RESETHAND | SA_RESTART;
+    sigaction(signal, &action, nullptr);
+  }
+}
+
+int interruptedExitCode() { return receivedSignal == SIGTERM ? 75 : 130; }
+
+} // namespace zorse::tool

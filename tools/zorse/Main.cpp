@@ -1,0 +1,153 @@
+//===- Main.cpp - zorse: compile, tune, run, look -------------------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+//
+// Data goes to stdout, everything else to stderr. The exit code is 0, the code
+// of an error (zorse/desc/Status.h), or 130 after SIGINT.
+//
+//===----------------------------------------------------------------------===//
+#include "Verbs.h"
+
+#include <cctype>
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+
+namespace zorse::tool {
+
+namespace {
+
+/// The help page with the examples between usage and options; they are kept as the footer.
+class ExamplesFirst final : public CLI::Formatter {
+public:
+  std::string make_usage(const CLI::App *app, std::string name) const override {
+    std::string usage = CLI::Formatter::make_usage(app, std::move(name));
+    return app->get_footer().empty() ? usage : usage + "\nExamples:\n" + app->get_footer() + "\n";
+  }
+  std::string make_footer(const CLI::App *app) const override {
+    bool isVerb = app->get_parent() != nullptr;
+    return isVerb ? "" : "\nEnvironment:\n" + describeEnvironment();
+  }
+};
+
+} // namespace
+
+CLI::App *addVerb(CLI::App &app, Tool &tool, const std::string &name, const std::string &summary,
+                  const std::string &examples) {
+  CLI::App *verb = app.add_subcommand(name, summary);
+  verb->footer(examples);
+  static const std::map<std::string, Format> formats = {{"human", Format::Human},
+                                                        {"json", Format::Json}};
+  verb->add_option("--format", tool.format, "human or json")
+      ->transform(CLI::CheckedTransformer(formats))
+      ->option_text("human|json");
+  verb->add_option("--color", tool.color, "colour of messages")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->option_text("auto|always|never");
+  return verb;
+}
+
+void addDatabaseOption(CLI::App &verb, Tool &tool) {
+  verb.add_option("--db", tool.databasePath,
+                  "database of tuned kernels (default: " + tool.environment.databasePath + ")")
+      ->option_text("PATH");
+}
+
+CLI::Option *addTargetOption(CLI::App &verb, std::string &arch) {
+  return verb.add_option("--target", arch, "architecture, or host for this CPU")
+      ->option_text("ARCH");
+}
+
+static void configureLogging(const Tool &tool) {
+  auto mode = tool.usesColor() ? spdlog::color_mode::always : spdlog::color_mode::never;
+  auto logger = spdlog::stderr_color_st("zorse", mode);
+  logger->set_pattern("zorse: %^%l%$: %v");
+  logger->set_level(spdlog::level::from_str(tool.environment.logLevel));
+  spdlog::set_default_logger(logger);
+}
+
+static int fail(const Error &error) {
+  fmt::print(stderr, "zorse: error: {}\n", error.message);
+  return static_cast<int>(error.code);
+}
+
+static std::vector<std::string> verbNames(const CLI::App &app) {
+  std::vector<std::string> names;
+  for (const CLI::App *verb : app.get_subcommands([](const CLI::App *) { return true; }))
+    names.push_back(verb->get_name());
+  return names;
+}
+
+/// The first argument must be a verb or an option; the parser's own words about it are of no help.
+static Status checkVerb(const CLI::App &app, int argc, char **argv) {
+  std::vector<std::string> names = verbNames(app);
+  if (argc < 2)
+    return usageError(
+        fmt::format("a verb is needed: {}; `zorse --help` explains them", fmt::join(names, ", ")));
+  std::string word = argv[1];
+  if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end())
+    return Status();
+  std::string guess = closest(word, names);
+  return usageError(fmt::format("unknown verb '{}'{}; the verbs are {}", word,
+                                guess.empty() ? "" : fmt::format(", did you mean '{}'?", guess),
+                                fmt::join(names, ", ")));
+}
+
+static Error parseFailure(const CLI::ParseError &error) {
+  std::string message = error.what();
+  if (message.size() > 1 && std::isupper(static_cast<unsigned char>(message[0])) &&
+      std::islower(static_cast<unsigned char>(message[1])))
+    message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
+  while (!message.empty() && (message.back() == '.' || message.back() == '\n'))
+    message.pop_back();
+  return usageError(message + "; `--help` after the verb lists its options");
+}
+
+static int runTool(int argc, char **argv) {
+  Tool tool;
+  Result<Environment> environment = readEnvironment();
+  if (!environment)
+    return fail(environment.error());
+  tool.environment = environment.take();
+  tool.databasePath = tool.environment.databasePath;
+
+  CLI::App app("Kernel compiler, autotuner and runtime for MLA + Mamba2 hybrid models.", "zorse");
+  app.formatter(std::make_shared<ExamplesFirst>());
+  app.set_version_flag("--version", "zorse " ZORSE_VERSION);
+  app.require_subcommand(1);
+  app.footer("  zorse run tests/golden/zebra-stories-5m --prompt \"Once upon a time\"\n"
+             "  zorse tune --model tests/golden/zebra-stories-5m --budget 60s\n"
+             "  echo '{\"op\":\"rmsnorm\",\"hidden_size\":2048}' | zorse compile - --emit tile");
+#ifdef ZORSE_HAS_COMPILER
+  addCompile(app, tool);
+  addTune(app, tool);
+#endif
+  addRun(app, tool);
+  addDb(app, tool);
+#ifdef ZORSE_HAS_INSPECT
+  addInspect(app, tool);
+#endif
+  addDoctor(app, tool);
+
+  if (Status status = checkVerb(app, argc, argv); !status)
+    return fail(status.error());
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success &success) { // --help and --version
+    return app.exit(success);
+  } catch (const CLI::ParseError &error) {
+    return fail(parseFailure(error));
+  }
+  configureLogging(tool);
+  for (const std::string &warning : tool.environment.warnings)
+    spdlog::warn(warning);
+  VerbResult result = tool.action();
+  return result.ok() ? *result : fail(result.error());
+}
+
+} // namespace zorse::tool
+
+int main(int argc, char **argv) { return zorse::tool::runTool(argc, argv); }
