@@ -5,8 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "BadFile.h"
-
-#include "../../e2e/models/ReferenceDevice.h"
+#include "ReferenceDevice.h"
 
 #include "zorse/hybrid/Engine.h"
 #include "zorse/hybrid/Safetensors.h"

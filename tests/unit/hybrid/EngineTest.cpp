@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "../../e2e/models/ReferenceDevice.h"
+#include "ReferenceDevice.h"
 #include "ScratchFolder.h"
 
 #include "zorse/hybrid/Generator.h"
