@@ -61,8 +61,8 @@ Result<Arguments> Arguments::bind(const OpDesc &op, std::span<void *const> opera
       return usageError(fmt::format("{} needs the size '{}'", op.kind(), size.name));
   std::vector<const OperandSpec *> specs = op.operands();
   if (specs.size() != operands.size())
-    return usageError(fmt::format("{} has {} operands, {} were given", op.kind(), specs.size(),
-                                  operands.size()));
+    return usageError(
+        fmt::format("{} has {} operands, {} were given", op.kind(), specs.size(), operands.size()));
   Arguments args;
   args.op = &op;
   args.sizes = &sizes;
@@ -110,8 +110,8 @@ Status Arguments::checkOffsets(std::string_view name, int64_t total) const {
   int64_t last = offsets.elements() - 1;
   for (int64_t i = 0; i < last; ++i)
     if (offsets.index(i) > offsets.index(i + 1))
-      return usageError(fmt::format("{} of {} must not fall, but {}[{}] is {} and {}[{}] is {}", name,
-                                    op->kind(), name, i, offsets.index(i), name, i + 1,
+      return usageError(fmt::format("{} of {} must not fall, but {}[{}] is {} and {}[{}] is {}",
+                                    name, op->kind(), name, i, offsets.index(i), name, i + 1,
                                     offsets.index(i + 1)));
   if (offsets.index(0) != 0 || offsets.index(last) != total)
     return usageError(fmt::format("{} of {} must go from 0 to {}, but goes from {} to {}", name,

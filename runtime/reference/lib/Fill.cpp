@@ -107,7 +107,8 @@ std::vector<Sizes> raggedSizes(const OpDesc &op, double maxFlops) {
       candidates.push_back(sizes);
     }
   } else if (spec.size("context")) {
-    for (auto [tokens, context] : {std::array<int64_t, 2>{1, 1}, {3, 77}, {1, 129}, {5, 301}, {2, 1000}})
+    for (auto [tokens, context] :
+         {std::array<int64_t, 2>{1, 1}, {3, 77}, {1, 129}, {5, 301}, {2, 1000}})
       candidates.push_back({{"tokens", tokens},
                             {"context", context},
                             {"max_len", context + 3},
@@ -175,8 +176,8 @@ Status fillOperands(const OpDesc &op, const Sizes &sizes, uint64_t seed,
                     std::span<void *const> operands, Lengths lengths) {
   std::vector<const OperandSpec *> specs = op.operands();
   if (specs.size() != operands.size())
-    return usageError(fmt::format("{} has {} operands, {} were given", op.kind(), specs.size(),
-                                  operands.size()));
+    return usageError(
+        fmt::format("{} has {} operands, {} were given", op.kind(), specs.size(), operands.size()));
   Result<Plan> plan = reference::makePlan(op, sizes, Random(seed), lengths);
   if (!plan)
     return plan.takeError();

@@ -54,7 +54,8 @@ Status runSwiglu(const Arguments &args) {
   const Tensor &gateUp = args["gate_up"], &out = args["out"];
   for (int64_t t = 0; t < args.size("tokens"); ++t)
     for (int64_t i = 0; i < width; ++i)
-      out.set(t * width + i, silu(gateUp.at(t * 2 * width + i)) * gateUp.at(t * 2 * width + width + i));
+      out.set(t * width + i,
+              silu(gateUp.at(t * 2 * width + i)) * gateUp.at(t * 2 * width + width + i));
   return Status::success();
 }
 

@@ -136,7 +136,9 @@ Result<Plan> makePlan(const OpDesc &op, const Sizes &sizes, Random random, Lengt
     std::vector<int64_t> firsts(order.size());
     for (size_t i = 0; i < order.size(); ++i) {
       bool last = i == 0 || lengths == Lengths::Full;
-      firsts[size_t(order[i])] = last ? rows - perSlot : i == 1 ? 0 : random.between(0, rows - perSlot);
+      firsts[size_t(order[i])] = last     ? rows - perSlot
+                                 : i == 1 ? 0
+                                          : random.between(0, rows - perSlot);
     }
     for (int64_t t = 0; t < tokens; ++t)
       plan.positions.push_back(firsts[size_t(t % slotCount)] + t / slotCount);

@@ -29,8 +29,8 @@ public:
   /// Mean 0, variance 1: the sum of four 16-bit uniform numbers, which ends at ±3.5.
   double normal() {
     uint64_t z = next();
-    double sum = double(z & 0xffff) + double(z >> 16 & 0xffff) + double(z >> 32 & 0xffff) +
-                 double(z >> 48);
+    double sum =
+        double(z & 0xffff) + double(z >> 16 & 0xffff) + double(z >> 32 & 0xffff) + double(z >> 48);
     return (sum / 65536 - 2 + 2.0 / 65536) * 1.7320508075688772;
   }
   std::vector<int64_t> permutation(int64_t n);
@@ -41,9 +41,9 @@ private:
 
 /// The index operands of one launch, consistent with one another.
 struct Plan {
-  std::vector<int64_t> slots;          ///< of each sequence, or of each token where there is no batch
-  std::vector<int64_t> offsets;        ///< first token of each sequence, then the end
-  std::vector<int64_t> lengths;        ///< context of each sequence
+  std::vector<int64_t> slots;   ///< of each sequence, or of each token where there is no batch
+  std::vector<int64_t> offsets; ///< first token of each sequence, then the end
+  std::vector<int64_t> lengths; ///< context of each sequence
   std::vector<int64_t> contextOffsets; ///< running sum of lengths
   std::vector<int64_t> positions;      ///< of each token
   std::vector<int64_t> filledRows;     ///< of each slot, rows of the cache that hold tokens

@@ -27,9 +27,10 @@
 // * A sum of L independent terms passes through partial sums of size sqrt(k/L) rms;
 //   their L rounding errors add up to sqrt(L/2) u/sqrt(3) rms.
 // * `g` is 32: exp, rsqrt, a division and a handful of products, each good to a few
-//   u. In the ssd_scan the exponents are differences of a running sum of dt·|A|; with
-//   |A| up to 16, dt about 1 and 256 steps a chunk it reaches 16 * 256, and its
-//   rounding is a relative error of the decay: g is 32 + 16 * 256.
+//   u. The state ops chain two of those functions before each (softplus into the
+//   decay): 64. In the ssd_scan the exponents are differences of a running sum of
+//   dt·|A| besides; with |A| up to 16, dt about 1 and 256 steps a chunk it reaches
+//   16 * 256, and its rounding is a relative error of the decay: 64 + 16 * 256.
 //
 // i32 results must be equal. NaN and infinity must be where the reference has them.
 //
@@ -59,7 +60,7 @@ struct Comparison {
 
 /// Compares every Out and InOut operand of `got` with `want`; both as for runReference.
 /// A result that differs is no error but a Comparison that did not pass.
-Result<Comparison> compareOperands(const OpDesc &op, const Sizes &sizes,
-                                   std::span<void *const> got, std::span<void *const> want);
+Result<Comparison> compareOperands(const OpDesc &op, const Sizes &sizes, std::span<void *const> got,
+                                   std::span<void *const> want);
 
 } // namespace zorse
