@@ -50,8 +50,10 @@ void checkTrace(const std::string &model, EngineSetup setup, double tolerance);
 /// Prompts taken in pieces of several sizes, and token by token through decode steps, give the
 /// logits of one long prefill.
 void checkPieces(const std::string &model, EngineSetup setup, double tolerance);
-/// A 16-bit run: logits near those of the golden f32 run, and greedy ids equal up to the first
-/// position whose gap the error could bridge.
-void checkSixteenBit(const std::string &model, EngineSetup setup, double tolerance);
+/// A run in a 16-bit type against the golden f32 numbers. Logits of the last prompt position lie
+/// within 128 unit roundoffs of the type (0.5 in bf16, 0.0625 in f16; logits reach 20). Along the
+/// golden path the run's best logit exceeds that of the golden token by at most 16 of them, so it
+/// chooses the golden token wherever the gap is wider than that.
+void checkSixteenBit(const std::string &model, EngineSetup setup);
 
 } // namespace zorse
