@@ -21,7 +21,8 @@ protected:
   HostCode() : device(createHostDevice({.threads = 1}).take()) {}
 
   CodeObject object(std::vector<uint8_t> bytes) {
-    CodeObject object = makeObject(*device, devices()[0], {{"add_one", {"n", "1", "1"}}}, {"x", "y"}, {}, {"n"});
+    CodeObject object =
+        makeObject(*device, devices()[0], {{"add_one", {"n", "1", "1"}}}, {"x", "y"}, {}, {"n"});
     object.bytes = std::move(bytes);
     return object;
   }
@@ -38,15 +39,17 @@ TEST_F(HostCode, GoodBytesLoad) { EXPECT_TRUE(device->load(object(readObject("ke
 TEST_F(HostCode, NoElf) {
   EXPECT_EQ(refused(object({})).message, "damaged code object: expected an ELF file, found 0 bytes "
                                          "that are none; compile it again");
-  EXPECT_EQ(refused(object(std::vector<uint8_t>(200, 7))).message,
-            "damaged code object: expected an ELF file, found 200 bytes that are none; compile it again");
+  EXPECT_EQ(
+      refused(object(std::vector<uint8_t>(200, 7))).message,
+      "damaged code object: expected an ELF file, found 200 bytes that are none; compile it again");
 }
 
 TEST_F(HostCode, AnotherMachine) {
   std::vector<uint8_t> bytes = readObject("kernels.so");
   reinterpret_cast<Elf64_Ehdr *>(bytes.data())->e_machine = 224;
   Error error = refused(object(bytes));
-  EXPECT_EQ(error.message, "the host runs x86-64 code, this is 64-bit AMDGPU code (ELF machine 224)");
+  EXPECT_EQ(error.message,
+            "the host runs x86-64 code, this is 64-bit AMDGPU code (ELF machine 224)");
   EXPECT_EQ(error.code, ErrorCode::Device);
 }
 
@@ -57,11 +60,14 @@ TEST_F(HostCode, EveryTruncationIsRefused) {
   uint64_t needed = 0;
   for (int i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment;
-    std::memcpy(&segment, whole.data() + header.e_phoff + size_t(i) * sizeof(segment), sizeof(segment));
+    std::memcpy(&segment, whole.data() + header.e_phoff + size_t(i) * sizeof(segment),
+                sizeof(segment));
     needed = std::max(needed, segment.p_offset + segment.p_filesz);
   }
   for (size_t size = 0; size < needed; size += 97)
-    EXPECT_EQ(refused(object({whole.begin(), whole.begin() + long(size)})).message.rfind("damaged code object", 0), 0u)
+    EXPECT_EQ(refused(object({whole.begin(), whole.begin() + long(size)}))
+                  .message.rfind("damaged code object", 0),
+              0u)
         << size;
 }
 
@@ -94,7 +100,8 @@ TEST_F(HostCode, LevelsUpToThisCpuLoadHigherOnesDoNot) {
 TEST_F(HostCode, ThreadCountIsChecked) {
   Result<std::unique_ptr<Device>> none = createHostDevice({.threads = -1});
   ASSERT_FALSE(none);
-  EXPECT_EQ(none.error().message, "threads is -1, legal are 0 (one for each hardware thread) to 1024");
+  EXPECT_EQ(none.error().message,
+            "threads is -1, legal are 0 (one for each hardware thread) to 1024");
 }
 
 } // namespace

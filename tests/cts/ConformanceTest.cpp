@@ -6,8 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "Devices.h"
 
-#include <gtest/gtest.h>
 #include <atomic>
+#include <gtest/gtest.h>
 #include <random>
 #include <thread>
 
@@ -106,9 +106,9 @@ TEST_P(Conformance, CopiesOutsideTheBufferAreErrors) {
 }
 
 TEST_P(Conformance, KernelsRunInOrderOverTheWholeGrid) {
-  CodeObject object =
-      makeObject(*device, GetParam(), {{"add_one", {"ceildiv(n, 4)", "1", "1"}}, {"twice", {"3", "1", "1"}}},
-                 {"x", "y"}, {}, {"n"});
+  CodeObject object = makeObject(
+      *device, GetParam(), {{"add_one", {"ceildiv(n, 4)", "1", "1"}}, {"twice", {"3", "1", "1"}}},
+      {"x", "y"}, {}, {"n"});
   std::unique_ptr<Module> module = load(object);
   ASSERT_TRUE(module);
   EXPECT_EQ(module->object().kernels[1].symbol, "twice");
@@ -128,8 +128,13 @@ TEST_P(Conformance, KernelsRunInOrderOverTheWholeGrid) {
 TEST_P(Conformance, EveryWorkgroupRunsOnceInAllThreeDimensions) {
   std::unique_ptr<Module> module = load(visitObject());
   ASSERT_TRUE(module);
-  for (std::array<int64_t, 3> grid : {std::array<int64_t, 3>{1, 1, 1}, {7, 1, 1}, {1, 5, 1},
-                                      {1, 1, 9}, {3, 4, 5}, {64, 33, 2}, {1, 1, 5000}}) {
+  for (std::array<int64_t, 3> grid : {std::array<int64_t, 3>{1, 1, 1},
+                                      {7, 1, 1},
+                                      {1, 5, 1},
+                                      {1, 1, 9},
+                                      {3, 4, 5},
+                                      {64, 33, 2},
+                                      {1, 1, 5000}}) {
     size_t count = size_t(grid[0] * grid[1] * grid[2]);
     std::unique_ptr<Buffer> seen = bufferOf(std::vector<int32_t>(count, 0));
     uint64_t slots[] = {seen->address(), uint64_t(grid[0]), uint64_t(grid[1]), uint64_t(grid[2])};
@@ -189,12 +194,13 @@ TEST_P(Conformance, LaunchesFromSeveralThreadsDoNotMix) {
 }
 
 TEST_P(Conformance, WorkspacesAreArguments) {
-  CodeObject object = makeObject(*device, GetParam(),
-                                 {{"fill_scratch", {"n", "1", "1"}}, {"read_scratch", {"n", "1", "1"}}},
-                                 {"out", "in"}, {"scratch"}, {"n"});
+  CodeObject object = makeObject(
+      *device, GetParam(), {{"fill_scratch", {"n", "1", "1"}}, {"read_scratch", {"n", "1", "1"}}},
+      {"out", "in"}, {"scratch"}, {"n"});
   std::unique_ptr<Module> module = load(object);
   ASSERT_TRUE(module);
-  std::unique_ptr<Buffer> out = buffer(12), in = bufferOf(std::vector<float>{1, 2, 3}), scratch = buffer(12);
+  std::unique_ptr<Buffer> out = buffer(12), in = bufferOf(std::vector<float>{1, 2, 3}),
+                          scratch = buffer(12);
   uint64_t slots[] = {out->address(), in->address(), scratch->address(), 3};
   ASSERT_TRUE(device->launch(*module, slots, {{"n", 3}}));
   EXPECT_EQ(contents<float>(*out), (std::vector<float>{15, 25, 35}));

@@ -33,11 +33,11 @@ std::vector<uint8_t> readObject(const std::string &file) {
   return bytes;
 }
 
-CodeObject makeObject(const Device &device, const DeviceUnderTest &under,
-                      const std::vector<std::pair<std::string, std::array<std::string, 3>>> &kernels,
-                      const std::vector<std::string> &operands,
-                      const std::vector<std::string> &workspaces,
-                      const std::vector<std::string> &sizes) {
+CodeObject
+makeObject(const Device &device, const DeviceUnderTest &under,
+           const std::vector<std::pair<std::string, std::array<std::string, 3>>> &kernels,
+           const std::vector<std::string> &operands, const std::vector<std::string> &workspaces,
+           const std::vector<std::string> &sizes) {
   CodeObject object;
   object.arch = device.target().arch;
   object.bytes = readObject(under.kernels);

@@ -28,10 +28,10 @@ const std::vector<DeviceUnderTest> &devices();
 std::vector<uint8_t> readObject(const std::string &file);
 
 /// A code object of the suite's kernels: their symbols with one grid each, and its arguments.
-CodeObject makeObject(const Device &device, const DeviceUnderTest &under,
-                      const std::vector<std::pair<std::string, std::array<std::string, 3>>> &kernels,
-                      const std::vector<std::string> &operands,
-                      const std::vector<std::string> &workspaces,
-                      const std::vector<std::string> &sizes);
+CodeObject
+makeObject(const Device &device, const DeviceUnderTest &under,
+           const std::vector<std::pair<std::string, std::array<std::string, 3>>> &kernels,
+           const std::vector<std::string> &operands, const std::vector<std::string> &workspaces,
+           const std::vector<std::string> &sizes);
 
 } // namespace zorse::cts

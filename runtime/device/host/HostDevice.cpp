@@ -183,9 +183,8 @@ private:
 
 Result<std::unique_ptr<Device>> createHostDevice(const HostDeviceOptions &options) {
   if (options.threads < 0 || options.threads > 1024)
-    return usageError(
-        fmt::format("threads is {}, legal are 0 (one for each hardware thread) to 1024",
-                    options.threads));
+    return usageError(fmt::format(
+        "threads is {}, legal are 0 (one for each hardware thread) to 1024", options.threads));
   Result<TargetDesc> row = findTarget("host");
   if (!row)
     return row.takeError();

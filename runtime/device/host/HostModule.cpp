@@ -16,8 +16,7 @@ Result<std::unique_ptr<HostModule>> HostModule::load(const CodeObject &object) {
     return library.takeError();
   if (object.kernels.empty())
     return runtimeError("damaged code object: it names no kernel; compile it again");
-  std::unique_ptr<HostModule> module(
-      new HostModule(object, library.take(), object.kernels.size()));
+  std::unique_ptr<HostModule> module(new HostModule(object, library.take(), object.kernels.size()));
   for (size_t i = 0; i < object.kernels.size(); ++i) {
     const std::string &symbol = object.kernels[i].symbol;
     void *address = module->library.find(symbol);

@@ -39,8 +39,7 @@ Error damaged(std::string_view what) {
 }
 
 /// A T at `offset`, if it lies inside of the bytes.
-template <typename T>
-bool readAt(std::span<const uint8_t> bytes, uint64_t offset, T &value) {
+template <typename T> bool readAt(std::span<const uint8_t> bytes, uint64_t offset, T &value) {
   if (offset > bytes.size() || bytes.size() - offset < sizeof(T))
     return false;
   std::memcpy(&value, bytes.data() + offset, sizeof(T));

@@ -21,7 +21,8 @@ void relax() {
 #endif
 }
 
-/// A gap between the kernels of one decode step is shorter than this; a gap between requests is not.
+/// A gap between the kernels of one decode step is shorter than this; a gap between requests is
+/// not.
 constexpr auto spinTime = std::chrono::microseconds(60);
 
 std::vector<int> allowedCores() {

@@ -1,3 +1,6 @@
+/* Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+   SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+
 /* Kernels for the conformance suite, in the calling convention of CodeObject.h. Built without the
    standard libraries, as the compiler builds its own. */
 #include <stdint.h>

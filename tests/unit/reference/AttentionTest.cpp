@@ -34,7 +34,8 @@ TEST(Reference, GqaPrefillIsDecodeOfEveryToken) {
   prefill.run();
   std::vector<double> begin = prefill.get("cu_seqlens"), lengths = prefill.get("context_lens");
   Launch decode(std::string(R"({"op":"gqa_decode",)") + fields,
-                {{"tokens", 7}, {"num_slots", 5}, {"max_len", 13}, {"context", 11}}, 7, Lengths::Full);
+                {{"tokens", 7}, {"num_slots", 5}, {"max_len", 13}, {"context", 11}}, 7,
+                Lengths::Full);
   decode.put("q", prefill.get("q"));
   decode.put("k_cache", prefill.get("k_cache"));
   decode.put("v_cache", prefill.get("v_cache"));
@@ -110,7 +111,8 @@ TEST(Reference, AttentionRefusesRowsThatTheCacheLacks) {
   l.put("positions", {3});
   Status status = runReference(l.op, l.set.pointers(), l.sizes);
   ASSERT_FALSE(status);
-  EXPECT_EQ(status.error().message, "positions[0] of gqa_decode is 3, legal are 0 to 2 (max_len - 1)");
+  EXPECT_EQ(status.error().message,
+            "positions[0] of gqa_decode is 3, legal are 0 to 2 (max_len - 1)");
 }
 
 } // namespace

@@ -88,7 +88,8 @@ TEST(Compare, NamesTheElementAndThatItWasNeverWritten) {
 }
 
 TEST(Compare, NaNAndInfinityFail) {
-  for (double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+  for (double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     Launch want(linearRequest, {{"tokens", 1}}), got(linearRequest, {{"tokens", 1}});
     want.run();
     got.run();

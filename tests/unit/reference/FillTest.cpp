@@ -30,7 +30,8 @@ TEST(Fill, SameSeedSameBytesOtherSeedOtherBytes) {
 
 TEST(Fill, SlotsDoNotRepeatAndPositionsAreRagged) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
-    Launch l(decodeRequest, {{"tokens", 5}, {"num_slots", 7}, {"max_len", 40}, {"context", 33}}, seed);
+    Launch l(decodeRequest, {{"tokens", 5}, {"num_slots", 7}, {"max_len", 40}, {"context", 33}},
+             seed);
     std::vector<double> slots = l.get("slots"), positions = l.get("positions");
     EXPECT_EQ(std::set<double>(slots.begin(), slots.end()).size(), 5u);
     EXPECT_EQ(*std::max_element(positions.begin(), positions.end()), 32);
@@ -62,7 +63,8 @@ TEST(Fill, PrefillIndicesAgree) {
   for (uint64_t seed = 0; seed < 20; ++seed) {
     Launch l(R"({"op":"mla_prefill","num_heads":2,"num_kv_heads":1,"qk_nope_head_dim":4,
                  "qk_rope_head_dim":4,"v_head_dim":4,"kv_lora_rank":4})",
-             {{"tokens", 41}, {"batch", 3}, {"num_slots", 4}, {"max_len", 60}, {"context", 98}}, seed);
+             {{"tokens", 41}, {"batch", 3}, {"num_slots", 4}, {"max_len", 60}, {"context", 98}},
+             seed);
     std::vector<double> begin = l.get("cu_seqlens"), rows = l.get("cu_context");
     EXPECT_EQ(begin.front(), 0);
     EXPECT_EQ(begin.back(), 41);
@@ -107,8 +109,10 @@ TEST(Fill, ConsistentSizesSufficeForEveryKind) {
         OpDesc op = Launch::must(OpDesc::parse(request));
         SCOPED_TRACE(op.kind());
         Sizes wanted = {{"tokens", tokens}};
-        for (auto [name, value] : {std::pair{"context", context}, {"max_len", int64_t(4)},
-                                   {"max_positions", int64_t(3)}, {"num_slots", int64_t(1)},
+        for (auto [name, value] : {std::pair{"context", context},
+                                   {"max_len", int64_t(4)},
+                                   {"max_positions", int64_t(3)},
+                                   {"num_slots", int64_t(1)},
                                    {"batch", int64_t(2)}})
           if (op.spec().size(name))
             wanted[name] = value;
@@ -119,7 +123,8 @@ TEST(Fill, ConsistentSizesSufficeForEveryKind) {
 }
 
 TEST(Fill, OutputsAreUnwrittenWeightsSmall) {
-  Launch l(R"({"op":"linear","in_features":400,"out_features":100,"dtype":"f32"})", {{"tokens", 2}});
+  Launch l(R"({"op":"linear","in_features":400,"out_features":100,"dtype":"f32"})",
+           {{"tokens", 2}});
   for (double value : l.get("y"))
     EXPECT_TRUE(std::isnan(value));
   double sum = 0;

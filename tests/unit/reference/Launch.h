@@ -20,7 +20,8 @@ struct Launch {
   OperandSet set;
 
   Launch(std::string_view request, Sizes s, uint64_t seed = 7, Lengths lengths = Lengths::Ragged)
-      : op(must(OpDesc::parse(request))), sizes(std::move(s)), set(must(OperandSet::create(op, sizes))) {
+      : op(must(OpDesc::parse(request))), sizes(std::move(s)),
+        set(must(OperandSet::create(op, sizes))) {
     Status filled = fillOperands(op, sizes, seed, set.pointers(), lengths);
     if (!filled)
       throw std::runtime_error(filled.error().message);
@@ -40,7 +41,9 @@ struct Launch {
     throw std::runtime_error("no operand " + std::string(name));
   }
   DType type(std::string_view name) const { return op.operandDType(*op.operands()[indexOf(name)]); }
-  size_t count(std::string_view name) const { return set.bytes(indexOf(name)) / byteWidth(type(name)); }
+  size_t count(std::string_view name) const {
+    return set.bytes(indexOf(name)) / byteWidth(type(name));
+  }
 
   std::vector<double> get(std::string_view name) const {
     std::vector<double> values(count(name));

@@ -16,8 +16,9 @@ namespace {
 double silu(double v) { return v / (1 + std::exp(-v)); }
 
 TEST(Reference, ConvolutionByHand) {
-  Launch l(R"({"op":"causal_conv1d","conv_dim":1,"d_conv":3,"x_stride":2,"x_offset":1,"dtype":"f32"})",
-           {{"tokens", 2}, {"batch", 1}, {"num_slots", 2}});
+  Launch l(
+      R"({"op":"causal_conv1d","conv_dim":1,"d_conv":3,"x_stride":2,"x_offset":1,"dtype":"f32"})",
+      {{"tokens", 2}, {"batch", 1}, {"num_slots", 2}});
   l.put("x", {99, 10, 99, 20});
   l.put("weight", {1, 2, 3});
   l.put("bias", {-50});
@@ -79,7 +80,8 @@ TEST(Reference, ScanOfARunIsItsSteps) {
   size_t row = xbc.size() / 9;
   for (int b = 0; b < 2; ++b)
     for (int t = int(begin[b]); t < int(begin[b + 1]); ++t) {
-      Launch step(std::string(R"({"op":"ssm_update",)") + fields, {{"tokens", 1}, {"num_slots", 4}});
+      Launch step(std::string(R"({"op":"ssm_update",)") + fields,
+                  {{"tokens", 1}, {"num_slots", 4}});
       step.put("xbc", {xbc.begin() + t * row, xbc.begin() + (t + 1) * row});
       step.put("dt", {dt.begin() + t * 6, dt.begin() + (t + 1) * 6});
       for (const char *same : {"a_log", "dt_bias", "d"})

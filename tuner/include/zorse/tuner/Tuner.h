@@ -35,9 +35,9 @@ enum class SearchSpace {
 
 /// How times are taken; see tuner/measure/Measure.h for the method.
 struct MeasureOptions {
-  int64_t screenSamples = 9;  ///< samples of each candidate
-  int64_t finalSamples = 31;  ///< samples of each finalist, in interleaved rounds
-  int64_t finalists = 4;      ///< besides the defaults
+  int64_t screenSamples = 9;   ///< samples of each candidate
+  int64_t finalSamples = 31;   ///< samples of each finalist, in interleaved rounds
+  int64_t finalists = 4;       ///< besides the defaults
   double sampleSeconds = 1e-3; ///< launches are repeated until a sample takes this long
   /// Launches rotate over copies of the operands of this size together, so that no copy is still in
   /// a core's own cache when its turn comes. 0 keeps one copy (hot).
@@ -45,10 +45,10 @@ struct MeasureOptions {
 };
 
 struct TuneProgress {
-  std::string phase; ///< "compile", "verify", "measure", "finals"
+  std::string phase;                               ///< "compile", "verify", "measure", "finals"
   int64_t total = 0, done = 0, ok = 0, failed = 0; ///< trials; done = reused + ok + failed
-  double bestUs = 0;    ///< 0 until known
-  double defaultUs = 0; ///< of the default configuration, 0 until known
+  double bestUs = 0;                               ///< 0 until known
+  double defaultUs = 0;                            ///< of the default configuration, 0 until known
   double etaSeconds = -1; ///< of the trials left, negative until three trials have ended
   const KernelRecord *trial = nullptr; ///< the trial that has just ended, or null
 
@@ -58,11 +58,12 @@ struct TuneProgress {
 
 struct TuneOptions {
   SearchSpace space = SearchSpace::Quick;
-  int64_t maxTrials = 0;    ///< trials to run now, 0 for all
-  double budgetSeconds = 0; ///< no trial starts later than this, 0 for no limit
-  int threads = 0;          ///< compile threads, 0 for one a hardware thread
-  bool retune = false;      ///< try again what the database already has
-  uint64_t seed = 1;        ///< of the sample and of the operands
+  int64_t maxTrials = 0; ///< trials to run now, 0 for all
+  double budgetSeconds =
+      0;               ///< no trial starts later than this, 0 for no limit; the finals still run
+  int threads = 0;     ///< compile threads, 0 for one a hardware thread
+  bool retune = false; ///< try again what the database already has
+  uint64_t seed = 1;   ///< of the sample and of the operands
   MeasureOptions measure;
   /// Called on the calling thread, after each trial and at least at every change of phase.
   std::function<void(const TuneProgress &)> onProgress;
@@ -70,16 +71,17 @@ struct TuneOptions {
   const std::atomic<bool> *stop = nullptr;
 
   /// How candidates are compiled, if not by zorse::compile; for tests. Called from several threads.
-  std::function<Result<CodeObject>(const OpDesc &, const TargetDesc &, const KernelConfig &)> compile;
+  std::function<Result<CodeObject>(const OpDesc &, const TargetDesc &, const KernelConfig &)>
+      compile;
   std::string compilerRevision; ///< goes with `compile`
 };
 
 struct TuneOutcome {
-  int64_t spaceSize = 0; ///< legal configurations
-  int64_t selected = 0;  ///< of them in this search
+  int64_t spaceSize = 0;                             ///< legal configurations
+  int64_t selected = 0;                              ///< of them in this search
   int64_t reused = 0, ok = 0, failed = 0, wrong = 0; ///< `failed` includes `wrong`
-  bool interrupted = false; ///< by the stop flag
-  bool complete = false;    ///< every selected configuration has a finished row
+  bool interrupted = false;                          ///< by the stop flag
+  bool complete = false; ///< every selected configuration has a finished row
   Source source = Source::Measured;
   std::optional<KernelRecord> best;     ///< fastest of this search; verified unless source is Model
   std::optional<KernelRecord> baseline; ///< the defaults of the spec

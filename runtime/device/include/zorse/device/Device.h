@@ -52,7 +52,8 @@ public:
   virtual Status upload(Buffer &to, size_t offset, std::span<const uint8_t> from) = 0;
   virtual Status download(const Buffer &from, size_t offset, std::span<uint8_t> to) = 0;
 
-  /// Loads a code object for this target; a code object of another arch is an error that names both.
+  /// Loads a code object for this target; a code object of another arch is an error that names
+  /// both.
   virtual Result<std::unique_ptr<Module>> load(const CodeObject &object) = 0;
 
   /// Runs all kernels of the module in order and waits. `slots` is the argument row described in

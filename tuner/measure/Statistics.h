@@ -1,0 +1,28 @@
+//===- Statistics.h - median and its interval -===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+namespace zorse::tuner {
+
+struct Summary {
+  double median = 0, low = 0, high = 0;
+  int64_t samples = 0;
+};
+
+/// The median and an interval that holds the true median with at least 95 % probability, whatever
+/// the distribution: the k-th smallest and k-th largest sample, with the largest k for which a
+/// fair coin shows heads fewer than k times in n throws with probability 2.5 % at most. Below six
+/// samples there is no such k and the interval is the range.
+Summary summarise(std::vector<double> samples);
+
+/// The k above, at least 1.
+int64_t intervalRank(int64_t samples);
+
+} // namespace zorse::tuner

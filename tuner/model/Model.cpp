@@ -1,0 +1,153 @@
+//===- Model.cpp - an estimate where there is no device -===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "model/Model.h"
+
+#include "zorse/reference/Fill.h"
+
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+
+namespace zorse::tuner {
+
+namespace {
+
+constexpr double launchUs = 5;
+
+int64_t wavesOf(const KernelInfo &kernel, const TargetDesc &target) {
+  int64_t threads = kernel.block[0] * kernel.block[1] * kernel.block[2];
+  return std::max<int64_t>(1, (threads + target.waveSize - 1) / target.waveSize);
+}
+
+struct Issue {
+  double useful = 1;
+  bool matrix = false;
+};
+
+/// The share of the issue slots that do useful arithmetic; class names as in CodeObject.h.
+Issue issueOf(const std::map<std::string, int64_t> &mix) {
+  double matrix = 0, vector = 0, other = 0;
+  for (const auto &[name, count] : mix) {
+    if (name == "mfma" || name == "wmma")
+      matrix += 8 * double(count);
+    else if (name == "valu")
+      vector += double(count);
+    else if (name == "salu" || name == "branch" || name == "smem" || name == "wait")
+      other += 0.25 * double(count);
+    else
+      other += 4 * double(count);
+  }
+  double all = matrix + vector + other;
+  if (all == 0)
+    return {};
+  return {(matrix > 0 ? matrix : std::max(vector, 1.0)) / all, matrix > 0};
+}
+
+} // namespace
+
+Result<Occupancy> occupancyOf(const KernelInfo &kernel, const TargetDesc &target,
+                              const Sizes &sizes) {
+  ExprScope scope;
+  for (const auto &[name, value] : sizes)
+    scope[name] = value;
+  Occupancy result;
+  result.groups = 1;
+  for (const Expr &formula : kernel.grid) {
+    Result<int64_t> extent = formula.evaluate(scope);
+    if (!extent)
+      return extent.takeError();
+    result.groups *= std::max<int64_t>(*extent, 0);
+  }
+
+  int64_t waves = wavesOf(kernel, target), wanted = target.maxWavesPerSimd * target.simdsPerCu;
+  int64_t registers =
+      std::max<int64_t>(1, (kernel.resources.vgprs + kernel.resources.agprs + 7) / 8 * 8);
+  int64_t byRegisters = std::min<int64_t>(target.maxWavesPerSimd, target.vgprsPerLane / registers) *
+                        target.simdsPerCu;
+  int64_t byLds =
+      kernel.resources.ldsBytes > 0 ? target.ldsBytes / kernel.resources.ldsBytes * waves : wanted;
+  if (byRegisters < waves || byLds < waves)
+    return usageError(fmt::format(
+        "kernel '{}' does not fit a compute unit of {}: {} waves of {} registers and {} bytes of "
+        "LDS; it has {} registers a lane and {} bytes of LDS",
+        kernel.symbol, target.arch, waves, registers, kernel.resources.ldsBytes,
+        target.vgprsPerLane, target.ldsBytes));
+  int64_t resident = std::min({wanted, byRegisters, byLds});
+  result.limitedBy = resident == wanted ? "hardware" : resident == byLds ? "lds" : "registers";
+  result.groupsPerCu = std::max<int64_t>(1, resident / waves);
+  int64_t spread = (result.groups + target.computeUnits - 1) / std::max(1, target.computeUnits);
+  if (spread < result.groupsPerCu) {
+    result.groupsPerCu = std::max<int64_t>(1, spread);
+    result.limitedBy = "grid";
+  }
+  result.wavesPerSimd = double(result.groupsPerCu * waves) / std::max(1, target.simdsPerCu);
+  return result;
+}
+
+Result<Measurement> estimate(const OpDesc &op, const TargetDesc &target, const CodeObject &object) {
+  if (target.isHost() || target.computeUnits <= 0 || target.peakGBs <= 0 ||
+      target.peakTflopsF32 <= 0)
+    return usageError(fmt::format("the model needs the peaks of a GPU, {} has none", target.arch));
+  if (object.kernels.empty())
+    return usageError("the model needs at least one kernel, the code object has none");
+  Sizes sizes = consistentSizes(op, {});
+  Result<int64_t> flops = op.spec().flops.evaluate(op.scope(sizes));
+  if (!flops)
+    return flops.takeError();
+  Result<int64_t> bytes = op.operandBytes(sizes);
+  if (!bytes)
+    return bytes.takeError();
+
+  ExprScope scope;
+  for (const auto &[name, value] : sizes)
+    scope[name] = value;
+  double traffic = double(*bytes);
+  for (const WorkspaceInfo &workspace : object.workspaces) {
+    Result<int64_t> extra = workspace.bytes.evaluate(scope);
+    if (!extra)
+      return extra.takeError();
+    traffic += 2 * double(*extra);
+  }
+
+  // The first kernel does the work; those that follow join its parts.
+  const KernelInfo &main = object.kernels.front();
+  Result<Occupancy> occupancy = occupancyOf(main, target, sizes);
+  if (!occupancy)
+    return occupancy.takeError();
+  int64_t waves = wavesOf(main, target);
+  traffic +=
+      double(main.resources.scratchBytes) * 2 * double(occupancy->groups * waves * target.waveSize);
+
+  double units = target.computeUnits, groups = double(std::max<int64_t>(1, occupancy->groups));
+  double active = std::min(1.0, groups / units);
+  double slots = units * double(occupancy->groupsPerCu);
+  double tail = groups > slots ? std::ceil(groups / slots) * slots / groups : 1;
+  double hide = occupancy->wavesPerSimd / (occupancy->wavesPerSimd + 1);
+  Issue issue = issueOf(object.instructionMix);
+  double peak = (issue.matrix && target.peakTflopsMatrix16 > 0 ? target.peakTflopsMatrix16
+                                                               : target.peakTflopsF32) *
+                1e6; // flops per microsecond
+  double residentWaves = std::min(groups, slots) * double(waves);
+  double busy = std::min(1.0, residentWaves / (8 * units));
+
+  double compute = double(*flops) / (peak * active * issue.useful * hide);
+  double memory = traffic / (target.peakGBs * 1e3 * busy);
+  Measurement result;
+  result.source = Source::Model;
+  result.device = fmt::format("model of {}", target.arch);
+  result.method =
+      fmt::format("{} bound, {:.1f} waves a SIMD limited by {}, {:.0f} % of the issue slots useful",
+                  compute > memory ? "compute" : "memory", occupancy->wavesPerSimd,
+                  occupancy->limitedBy, 100 * issue.useful);
+  result.medianUs = launchUs * double(object.kernels.size()) + std::max(compute, memory) * tail;
+  result.lowUs = result.highUs = result.medianUs;
+  result.flops = double(*flops);
+  result.bytes = double(*bytes);
+  return result;
+}
+
+} // namespace zorse::tuner

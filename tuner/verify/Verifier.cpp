@@ -1,0 +1,179 @@
+//===- Verifier.cpp - a candidate against the reference -===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "verify/Verifier.h"
+
+#include "zorse/reference/Reference.h"
+
+#include <algorithm>
+#include <cstring>
+#include <fmt/format.h>
+#include <limits>
+
+namespace zorse::tuner {
+
+namespace {
+
+std::string describe(const Sizes &sizes) {
+  std::string text;
+  for (const auto &[name, value] : sizes)
+    text += fmt::format("{}{}={}", text.empty() ? "" : ",", name, value);
+  return text;
+}
+
+double flopsAt(const OpDesc &op, const Sizes &sizes) {
+  Result<int64_t> flops = op.spec().flops.evaluate(op.scope(sizes));
+  return flops ? double(*flops) : 0;
+}
+
+/// The tuning point, the largest of `tokens` and `context` halved until it is cheap enough.
+Sizes affordablePoint(const OpDesc &op, double maxFlops) {
+  Sizes sizes = consistentSizes(op, {});
+  while (flopsAt(op, sizes) > maxFlops) {
+    auto largest = sizes.find("tokens");
+    auto context = sizes.find("context");
+    if (context != sizes.end() && context->second > largest->second)
+      largest = context;
+    if (largest->second <= 1)
+      break;
+    largest->second /= 2;
+    if (auto batch = sizes.find("batch"); batch != sizes.end())
+      batch->second = std::min(batch->second, sizes["tokens"]);
+    sizes = consistentSizes(op, sizes);
+  }
+  return sizes;
+}
+
+} // namespace
+
+Verifier::Verifier(Device &device, const OpDesc &op, uint64_t seed, VerifyLimits limits)
+    : device(device), op(op), seed(seed), limits(limits) {}
+
+Result<Verifier::Case> Verifier::makeCase(const Sizes &sizes, Lengths lengths, uint64_t caseSeed) {
+  Result<OperandSet> inputs = OperandSet::create(op, sizes);
+  if (!inputs)
+    return inputs.takeError();
+  if (Status status = fillOperands(op, sizes, caseSeed, inputs->pointers(), lengths); !status)
+    return status.takeError();
+
+  // The reference works on copies of what it changes.
+  Case made{sizes, inputs.take(), {}, {}};
+  std::vector<void *> operands(made.inputs.pointers().begin(), made.inputs.pointers().end());
+  std::vector<const OperandSpec *> specs = op.operands();
+  made.wanted.resize(specs.size());
+  for (size_t i = 0; i < specs.size(); ++i) {
+    if (specs[i]->role == OperandSpec::Role::In)
+      continue;
+    auto *from = static_cast<const uint8_t *>(operands[i]);
+    made.wanted[i].assign(from, from + made.inputs.bytes(i));
+    operands[i] = made.wanted[i].data();
+  }
+  if (Status status = runReference(op, operands, sizes); !status)
+    return status.takeError();
+  Result<DeviceOperands> onDevice = DeviceOperands::create(device, op, sizes);
+  if (!onDevice)
+    return onDevice.takeError();
+  made.onDevice = onDevice.take();
+  return made;
+}
+
+Status Verifier::prepare() {
+  std::vector<std::pair<Sizes, Lengths>> points = {
+      {affordablePoint(op, limits.flops), Lengths::Full}};
+  for (const Sizes &sizes : raggedSizes(op, limits.flops))
+    points.push_back({sizes, Lengths::Ragged});
+  size_t bytes = 0;
+  for (const auto &[sizes, lengths] : points) {
+    Result<int64_t> more = op.operandBytes(sizes);
+    if (!more)
+      return more.takeError();
+    if (!cases.empty() && bytes + size_t(*more) > limits.inputBytes)
+      continue;
+    bytes += size_t(*more);
+    Result<Case> made = makeCase(sizes, lengths, seed + cases.size());
+    if (!made)
+      return made.takeError();
+    cases.push_back(made.take());
+  }
+  prepared = true;
+  return Status::success();
+}
+
+Result<std::optional<std::string>> Verifier::runCase(Case &test, Module &module,
+                                                     Verification &worst) {
+  using Fault = std::optional<std::string>;
+  std::vector<std::vector<uint8_t>> first(test.onDevice.count());
+  for (bool again : {false, true}) {
+    if (Status status = test.onDevice.upload(device, test.inputs); !status)
+      return status.takeError();
+    Result<Binding> binding = test.onDevice.bind(device, module.object());
+    if (!binding)
+      return binding.takeError();
+    if (Status status = device.launch(module, binding->slots, test.sizes); !status)
+      return status.takeError();
+
+    Result<Fault> guards = test.onDevice.checkGuards(device, *binding);
+    if (!guards || *guards)
+      return guards;
+    std::vector<void *> got(test.onDevice.count()), want(test.onDevice.count());
+    std::vector<std::vector<uint8_t>> results(test.onDevice.count());
+    for (size_t i = 0; i < test.onDevice.count(); ++i) {
+      std::vector<uint8_t> &bytes = results[i];
+      bytes.resize(test.onDevice.bytes(i));
+      if (Status status = test.onDevice.download(device, i, bytes); !status)
+        return status.takeError();
+      got[i] = want[i] = test.inputs.pointers()[i];
+      if (test.onDevice.role(i) == OperandSpec::Role::In) {
+        if (std::memcmp(bytes.data(), got[i], bytes.size()) != 0)
+          return Fault(fmt::format("changes its input '{}'", test.onDevice.name(i)));
+        bytes.clear();
+        continue;
+      }
+      got[i] = bytes.data();
+      want[i] = test.wanted[i].data();
+      if (again && bytes != first[i])
+        return Fault(fmt::format("two runs leave different bytes in '{}'", test.onDevice.name(i)));
+    }
+    if (again)
+      return Fault();
+    Result<Comparison> comparison = compareOperands(op, test.sizes, got, want);
+    if (!comparison)
+      return comparison.takeError();
+    if (!comparison->passed || comparison->maxError > worst.maxError) {
+      worst.maxError = comparison->maxError;
+      worst.detail = fmt::format("{} at {}", comparison->detail, describe(test.sizes));
+    }
+    if (!comparison->passed)
+      return Fault(fmt::format("{} of {} elements are wrong, worst {}", comparison->wrong,
+                               comparison->elements, comparison->detail));
+    first = std::move(results);
+  }
+  return Fault();
+}
+
+Result<Verification> Verifier::verify(Module &module) {
+  if (!prepared)
+    if (Status status = prepare(); !status)
+      return status.takeError();
+  Verification result;
+  for (Case &test : cases) {
+    ++result.cases;
+    Result<std::optional<std::string>> found = runCase(test, module, result);
+    if (!found)
+      return found.takeError();
+    if (*found) {
+      // A fault that no number measures is worse than any number.
+      if (result.maxError <= 1)
+        result.maxError = std::numeric_limits<double>::infinity();
+      result.detail = fmt::format("{} at {}", **found, describe(test.sizes));
+      return result;
+    }
+  }
+  result.passed = true;
+  return result;
+}
+
+} // namespace zorse::tuner
