@@ -18,8 +18,10 @@
 
 #include "zorse/compiler/Compile.h"
 
+#include "AmdCodegen.h"
 #include "Dialects.h"
 #include "Import.h"
+#include "LowerToAmd.h"
 #include "LowerToHost.h"
 #include "Schedule.h"
 #include "SourceRevision.h"
@@ -147,7 +149,23 @@ Result<CompileOutput> compile(const OpDesc &op, const TargetDesc &target,
     object.bytes = std::move(code->bytes);
     return output;
   }
-  return Error{ErrorCode::Device, "no code generator for " + target.arch};
+  if (mlir::failed(lowerTileToAmd(module, target)) || mlir::failed(lowerAmdToLLVM(module)))
+    return failed("lowering to AMD");
+  keep("mlir", printed(module));
+  Result<AmdCode> code = generateAmdCode(module, target, options.optLevel, options.keepStages);
+  if (!code)
+    return code.takeError();
+  keep("llvm", std::move(code->llvmText));
+  keep("asm", std::move(code->asmText));
+  for (KernelInfo &kernel : object.kernels)
+    for (const KernelInfo &linked : code->kernels)
+      if (linked.symbol == kernel.symbol) {
+        kernel.block = linked.block;
+        kernel.resources = linked.resources;
+      }
+  object.bytes = std::move(code->bytes);
+  object.instructionMix = std::move(code->instructionMix);
+  return output;
 }
 
 } // namespace zorse

@@ -7,6 +7,9 @@
 
 #include "Dialects.h"
 
+#include "AmdCodegen.h"
+#include "LowerToAmd.h"
+
 #include "zorse/Dialect/Tile/Tile.h"
 #include "zorse/Dialect/Zorse/Zorse.h"
 
@@ -29,7 +32,6 @@
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Dialect/ROCDL/ROCDLToLLVMIRTranslation.h"
 
 using namespace mlir;
 
@@ -42,7 +44,8 @@ const DialectRegistry &zorse::dialectRegistry() {
                 vector::VectorDialect, ir::ZorseDialect>();
     registerBuiltinDialectTranslation(made);
     registerLLVMDialectTranslation(made);
-    registerROCDLDialectTranslation(made);
+    registerAmdDialects(made);
+    registerAmdTranslations(made);
     return made;
   }();
   return registry;

@@ -259,6 +259,40 @@ void HostEmitter::storeVector(Value value, Value pointer) {
   LLVM::StoreOp::create(b, value, pointer, elementBytes(getElementTypeOrSelf(value.getType())));
 }
 
+/// 16-bit floats move as integers: a CPU without them would convert to f32 and back on the way.
+static VectorType movedAs(Type element, int64_t width) {
+  unsigned bits = element.getIntOrFloatBitWidth();
+  return VectorType::get({width}, bits == 16 ? IntegerType::get(element.getContext(), 16) : element);
+}
+
+Value HostEmitter::loadMasked(Value pointer, Value mask, Type element, int64_t width,
+                              bool scattered) {
+  VectorType type = movedAs(element, width);
+  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  auto alignment = b.getI32IntegerAttr(elementBytes(element));
+  Value result;
+  if (scattered)
+    result = LLVM::masked_gather::create(b, type, pointer, mask, ValueRange{zero}, alignment);
+  else
+    result = LLVM::MaskedLoadOp::create(b, type, pointer, mask, zero, alignment,
+                                        /*nontemporal=*/UnitAttr());
+  if (type.getElementType() == element)
+    return result;
+  return arith::BitcastOp::create(b, VectorType::get({width}, element), result);
+}
+
+void HostEmitter::storeMasked(Value value, Value pointer, Value mask, bool scattered) {
+  auto given = cast<VectorType>(value.getType());
+  VectorType type = movedAs(given.getElementType(), given.getNumElements());
+  if (type != given)
+    value = arith::BitcastOp::create(b, type, value);
+  unsigned alignment = elementBytes(type.getElementType());
+  if (scattered)
+    LLVM::masked_scatter::create(b, value, pointer, mask, alignment);
+  else
+    LLVM::MaskedStoreOp::create(b, value, pointer, mask, alignment);
+}
+
 void HostEmitter::forRows(Value count, const std::function<void(Value)> &body) {
   if (auto constant = count.getDefiningOp<arith::ConstantIndexOp>(); constant && constant.value() == 1)
     return body(index(0));

@@ -106,6 +106,11 @@ private:
   mlir::Value address(const TileBuffer &buffer, mlir::Value row, mlir::Value column);
   mlir::Value loadVector(mlir::Value pointer, mlir::Type element, int64_t width);
   void storeVector(mlir::Value value, mlir::Value pointer);
+  /// Lanes whose mask bit is unset are not touched in memory; loads give zero there. `pointer` is a
+  /// vector of addresses if `scattered`.
+  mlir::Value loadMasked(mlir::Value pointer, mlir::Value mask, mlir::Type element, int64_t width,
+                         bool scattered);
+  void storeMasked(mlir::Value value, mlir::Value pointer, mlir::Value mask, bool scattered);
   mlir::Value index(int64_t number);
   mlir::Value plus(mlir::Value a, int64_t b);
   mlir::Value scalarOf(mlir::Value value) { return scalars.lookup(value); }

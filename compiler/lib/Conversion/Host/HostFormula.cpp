@@ -143,7 +143,6 @@ Value HostEmitter::evaluateLoad(tile::LoadOp load, Value row, Value column, int6
       rowLimit = limited(load.getValid().front(), extent.rows);
   }
   int64_t count = std::max<int64_t>(width, 1);
-  auto vectorType = VectorType::get({count}, element);
   if (!rowLimit && !columnLimit && (contiguous || width == 0))
     return loadVector(at, element, width);
 
@@ -157,12 +156,9 @@ Value HostEmitter::evaluateLoad(tile::LoadOp load, Value row, Value column, int6
     Value spread = vector::BroadcastOp::create(b, maskType, inside);
     mask = mask ? arith::AndIOp::create(b, mask, spread).getResult() : spread;
   }
-  Value zero = arith::ConstantOp::create(b, b.getZeroAttr(vectorType));
   Value result;
   if (contiguous) {
-    result = LLVM::MaskedLoadOp::create(b, vectorType, at, mask, zero,
-                                        b.getI32IntegerAttr((element.getIntOrFloatBitWidth() + 7) / 8),
-                                        /*nontemporal=*/UnitAttr());
+    result = loadMasked(at, mask, element, count, /*scattered=*/false);
   } else {
     // Strided columns: one address a lane.
     if (!mask)
@@ -170,8 +166,7 @@ Value HostEmitter::evaluateLoad(tile::LoadOp load, Value row, Value column, int6
     Value lanes64 = stridedLanes(b, scalarOf(columnStride), count);
     auto pointers = VectorType::get({count}, LLVM::LLVMPointerType::get(b.getContext()));
     Value addresses = LLVM::GEPOp::create(b, pointers, element, at, ArrayRef<LLVM::GEPArg>{lanes64});
-    result = LLVM::masked_gather::create(b, vectorType, addresses, mask, ValueRange{zero},
-                                         b.getI32IntegerAttr((element.getIntOrFloatBitWidth() + 7) / 8));
+    result = loadMasked(addresses, mask, element, count, /*scattered=*/true);
   }
   if (width == 0)
     return vector::ExtractOp::create(b, result, ArrayRef<int64_t>{0});
@@ -214,7 +209,6 @@ void HostEmitter::emitStore(tile::StoreOp store) {
   auto constantStride = constantIndex(store.getStrides().back());
   bool contiguous = constantStride && *constantStride == 1;
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  unsigned alignment = (element.getIntOrFloatBitWidth() + 7) / 8;
   forRows(rowCount, [&](Value row) {
     Value rowOffset = scalarOf(store.getOffset());
     if (matrix)
@@ -241,13 +235,13 @@ void HostEmitter::emitStore(tile::StoreOp store) {
         mask = arith::ConstantOp::create(b, SplatElementsAttr::get(maskType, true));
       }
       if (contiguous) {
-        LLVM::MaskedStoreOp::create(b, value, at, mask, alignment);
+        storeMasked(value, at, mask, /*scattered=*/false);
         return;
       }
       Value lanes64 = stridedLanes(b, scalarOf(store.getStrides().back()), width);
       Value addresses = LLVM::GEPOp::create(b, VectorType::get({width}, pointer), element, at,
                                             ArrayRef<LLVM::GEPArg>{lanes64});
-      LLVM::masked_scatter::create(b, value, addresses, mask, alignment);
+      storeMasked(value, addresses, mask, /*scattered=*/true);
     });
   });
 }

@@ -17,6 +17,7 @@
 #include "mlir/Conversion/SCFToControlFlow/SCFToControlFlow.h"
 #include "mlir/Conversion/VectorToLLVM/ConvertVectorToLLVMPass.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
@@ -58,6 +59,21 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<>> {
   }
 };
 
+/// bf16 by integer arithmetic, for a CPU that cannot convert to it.
+struct ExpandBF16 : PassWrapper<ExpandBF16, OperationPass<>> {
+  MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ExpandBF16)
+  StringRef getArgument() const final { return "zorse-expand-bf16"; }
+  void getDependentDialects(DialectRegistry &registry) const override {
+    registry.insert<arith::ArithDialect>();
+  }
+  void runOnOperation() override {
+    RewritePatternSet patterns(&getContext());
+    arith::populateExpandBFloat16Patterns(patterns);
+    if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
+      signalPassFailure();
+  }
+};
+
 } // namespace
 
 Status lowerHostToLLVM(ModuleOp module, const TargetDesc &target) {
@@ -66,6 +82,8 @@ Status lowerHostToLLVM(ModuleOp module, const TargetDesc &target) {
   pipeline.addPass(createCanonicalizerPass());
   pipeline.addPass(createCSEPass());
   pipeline.addPass(std::make_unique<ApproximateMath>());
+  if (!target.hasBf16Convert)
+    pipeline.addPass(std::make_unique<ExpandBF16>());
   pipeline.addPass(createSCFToControlFlowPass());
   ConvertVectorToLLVMPassOptions vectorOptions;
   vectorOptions.reassociateFPReductions = true;
