@@ -1,0 +1,77 @@
+//===- CompiledModelsTest.cpp - the engine on compiled host kernels -------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "GoldenModel.h"
+
+#include "zorse/compiler/Compile.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace zorse {
+namespace {
+
+// The kernels add in f32 and in another order than the golden run did; logits reach 20, whose unit
+// is 1e-6. See the oracle's run for how near fp64 arithmetic comes.
+constexpr double f32Tolerance = 2e-4;
+
+/// One device and dispatcher for all models, so that an op that two of them share is compiled once.
+struct Host {
+  std::unique_ptr<Device> device;
+  std::unique_ptr<Dispatcher> dispatcher;
+
+  Host() {
+    Result<std::unique_ptr<Device>> made = createHostDevice();
+    if (!made) {
+      ADD_FAILURE() << made.error().message;
+      return;
+    }
+    device = made.take();
+    dispatcher = std::make_unique<Dispatcher>(
+        *device, nullptr, [this](const OpDesc &op, const Sizes &sizes) -> Result<CodeObject> {
+          const OpDesc tuned = op.withTuningPoint(sizes);
+          Result<KernelConfig> config = KernelConfig::defaults(tuned, device->target());
+          if (!config)
+            return config.takeError();
+          Result<CompileOutput> output = compile(tuned, device->target(), *config);
+          if (!output)
+            return output.takeError();
+          return std::move(output->object);
+        });
+  }
+};
+
+class CompiledModels : public testing::TestWithParam<std::string> {
+protected:
+  static EngineSetup setup(DType dtype) {
+    static Host host;
+    return {*host.device, *host.dispatcher, dtype};
+  }
+};
+
+TEST_P(CompiledModels, ContinuesEveryPromptAsGolden) { checkGreedy(GetParam(), setup(DType::F32)); }
+TEST_P(CompiledModels, GivesTheGoldenLogits) {
+  checkPromptLogits(GetParam(), setup(DType::F32), f32Tolerance);
+}
+TEST_P(CompiledModels, FillsTheCachesAsTraced) {
+  checkTrace(GetParam(), setup(DType::F32), f32Tolerance);
+}
+TEST_P(CompiledModels, TakesAPromptInPieces) {
+  checkPieces(GetParam(), setup(DType::F32), f32Tolerance);
+}
+TEST_P(CompiledModels, RunsInBf16) { checkSixteenBit(GetParam(), setup(DType::BF16)); }
+TEST_P(CompiledModels, RunsInF16) { checkSixteenBit(GetParam(), setup(DType::F16)); }
+
+INSTANTIATE_TEST_SUITE_P(Golden, CompiledModels, testing::ValuesIn(goldenModels()),
+                         [](const auto &info) {
+                           std::string name = info.param;
+                           std::replace(name.begin(), name.end(), '-', '_');
+                           return name;
+                         });
+
+} // namespace
+} // namespace zorse
