@@ -27,17 +27,27 @@ static zorse::DType dtypeOf(Type element) {
                            : zorse::DType::BF16;
 }
 
-Value KernelEmitter::loadFragment(const StagedForm &form, const DimLayout &rows, int64_t rep,
+Value KernelEmitter::loadFragment(const DotOperand &operand, const DimLayout &rows, int64_t rep,
                                   int64_t k, int64_t chunk, Type element) {
-  Value line = plus(wavePart(rows), rep * rows.repStride);
-  if (rows.last(rep) >= form.rowsPadded()) // a block that only fills up the wave grid
-    line = arith::MinSIOp::create(b, line, i32(form.rowsPadded() - 16));
-  line = add(line, lanePart(rows));
-  DimLayout along{.lanes = 4, .laneDiv = 16, .laneStride = chunk};
-  Value offset = add(times(line, form.lineBytes()), times(lanePart(along), form.elementBytes));
-  int64_t bytes = chunk * form.elementBytes;
-  return LLVM::LoadOp::create(b, registerType(element, chunk),
-                              ldsPointer(offset, form.range.begin + k * form.elementBytes), bytes);
+  const StagedForm &form = *operand.staged;
+  int64_t each = form.elementBytes;
+  int64_t padded = operand.gathered ? form.kPadded() : form.rowsPadded();
+  Value row = plus(wavePart(rows), rep * rows.repStride);
+  if (rows.last(rep) >= padded) // a block that only fills up the wave grid
+    row = arith::MinSIOp::create(b, row, i32(padded - 16));
+  row = add(row, lanePart(rows));
+  Value along = lanePart(DimLayout{.lanes = 4, .laneDiv = 16, .laneStride = chunk});
+  if (!operand.gathered) {
+    Value offset = add(times(row, form.lineBytes()), times(along, each));
+    return LLVM::LoadOp::create(b, registerType(element, chunk),
+                                ldsPointer(offset, form.range.begin + k * each), chunk * each);
+  }
+  Value offset = add(times(along, form.lineBytes()), times(row, each));
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < chunk; ++i)
+    parts.push_back(LLVM::LoadOp::create(
+        b, element, ldsPointer(offset, form.range.begin + (k + i) * form.lineBytes()), each));
+  return build(parts);
 }
 
 /// acc + the product of two fragments of equal chunk. B goes in first, so that the result has the
@@ -91,7 +101,7 @@ void KernelEmitter::emitDot(tile::DotOp op) {
   auto fragment = [&](const DotOperand &operand, const DimLayout &rows, unsigned kDim, int64_t rep,
                       int64_t at, int64_t chunk) {
     if (operand.staged)
-      return loadFragment(*operand.staged, rows, rep, at, chunk, element);
+      return loadFragment(operand, rows, rep, at, chunk, element);
     const Layout &layout = plan.layoutOf(operand.inRegisters);
     SmallVector<int64_t, 2> reps(2, at / (4 * chunk));
     reps[1 - kDim] = rep;

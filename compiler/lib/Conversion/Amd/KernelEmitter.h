@@ -75,7 +75,7 @@ private:
 
   // Dot.cpp
   void emitDot(tile::DotOp op);
-  Value loadFragment(const StagedForm &form, const DimLayout &rows, int64_t rep, int64_t k,
+  Value loadFragment(const DotOperand &operand, const DimLayout &rows, int64_t rep, int64_t k,
                      int64_t chunk, mlir::Type element);
   Value multiplyAdd(Value b, Value a, Value acc, mlir::Type element);
 

@@ -83,7 +83,8 @@ namespace zorse::amd {
 
 class PlanBuilder {
 public:
-  PlanBuilder(func::FuncOp kernel, KernelPlan &plan) : kernel(kernel), plan(plan) {}
+  PlanBuilder(func::FuncOp kernel, KernelPlan &plan, const TargetDesc &target)
+      : kernel(kernel), plan(plan), target(target) {}
 
   LogicalResult build() {
     separateUses();
@@ -98,6 +99,8 @@ public:
     for (auto [value, index] : indexOf)
       plan.layouts[value] = *classes[find(index)].layout;
     planLds();
+    if (plan.ldsBytes > target.ldsBytes && dropSecondForms())
+      planLds();
     return success();
   }
 
@@ -292,8 +295,32 @@ private:
     plan.ldsBytes = lds.place();
   }
 
+  /// Where a tile is staged in both forms, keeps the one that is written in wide pieces.
+  bool dropSecondForms() {
+    bool dropped = false;
+    for (auto &[stage, forms] : plan.forms) {
+      if (forms.size() < 2)
+        continue;
+      unsigned vecDim = plan.layoutOf(cast<tile::StageOp>(stage).getValue()).vecDim();
+      auto *keep = llvm::find_if(forms, [&](auto &form) { return form->kDim == vecDim; });
+      for (auto &[op, product] : plan.dots)
+        for (DotOperand *operand : {&product.a, &product.b})
+          for (auto &form : forms)
+            if (operand->staged == form.get() && form != *keep) {
+              operand->staged = keep->get();
+              operand->gathered = true;
+            }
+      std::unique_ptr<StagedForm> kept = std::move(*keep);
+      forms.clear();
+      forms.push_back(std::move(kept));
+      dropped = true;
+    }
+    return dropped;
+  }
+
   func::FuncOp kernel;
   KernelPlan &plan;
+  const TargetDesc &target;
   llvm::MapVector<Value, unsigned> indexOf;
   std::vector<unsigned> parent;
   std::vector<TileClass> classes;
@@ -309,7 +336,7 @@ FailureOr<KernelPlan> KernelPlan::make(func::FuncOp kernel, const TargetDesc &ta
       !llvm::isPowerOf2_64(plan.waves))
     return kernel.emitOpError("expected tile.waves to be a power of two in [1, ")
            << target.maxWorkgroupThreads / waveSize << "], got " << plan.waves;
-  if (failed(PlanBuilder(kernel, plan).build()))
+  if (failed(PlanBuilder(kernel, plan, target).build()))
     return failure();
   return plan;
 }

@@ -47,6 +47,9 @@ struct StagedForm {
 /// Where a product finds an operand: in LDS, or already in the registers of the right lanes.
 struct DotOperand {
   StagedForm *staged = nullptr;
+  /// The lines of `staged` run along the rows of the operand instead of K: elements are picked one
+  /// by one. Slower, but it saves the second copy where LDS is short.
+  bool gathered = false;
   mlir::Value inRegisters; ///< the tile, if not staged
 };
 
