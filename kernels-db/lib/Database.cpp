@@ -30,6 +30,8 @@ public:
       : connection(std::move(connection)) {}
 
   Result<int64_t> record(const KernelRecord &record) override;
+  Status recordAll(const std::vector<KernelRecord> &records,
+                   const std::vector<CodeObject> &objects) override;
   Status storeCode(const CodeObject &object) override;
   Result<std::optional<CodeObject>> loadCode(const std::string &codeHash) override;
   Result<std::optional<KernelRecord>> best(const OpDesc &op, const TargetDesc &target,
@@ -48,6 +50,8 @@ private:
         fmt::format("cannot {} in {}: it was opened for reading only", action, connection->path()));
   }
   Result<int64_t> opId(const OpDesc &op) const;
+  Status writeCode(const CodeObject &object) const; ///< inside the caller's transaction
+  Result<std::optional<CodeObject>> readStored(const std::string &codeHash) const;
   template <typename... Args>
   Result<std::vector<KernelRecord>> select(std::string_view rest, const Args &...args) const {
     std::string sql = std::string(db::selectRecords) + std::string(rest);
@@ -78,6 +82,25 @@ Result<int64_t> SqliteDatabase::record(const KernelRecord &record) {
   return id;
 }
 
+Status SqliteDatabase::recordAll(const std::vector<KernelRecord> &records,
+                                 const std::vector<CodeObject> &objects) {
+  if (Status status = requireWritable("record trials"); !status)
+    return status;
+  for (const KernelRecord &record : records)
+    if (Status status = db::checkRecord(record); !status)
+      return status;
+  Result<Transaction> transaction = Transaction::begin(*connection);
+  if (!transaction)
+    return transaction.takeError();
+  for (const CodeObject &object : objects)
+    if (Status status = writeCode(object); !status)
+      return status;
+  for (const KernelRecord &record : records)
+    if (Result<int64_t> id = db::writeRecord(*connection, record); !id)
+      return id.takeError();
+  return transaction->commit();
+}
+
 /// What decides how the code is launched: everything but the names of where it came from.
 static std::string launchDescription(CodeObject object) {
   object.opJson.clear();
@@ -91,6 +114,14 @@ static std::string launchDescription(CodeObject object) {
 Status SqliteDatabase::storeCode(const CodeObject &object) {
   if (Status status = requireWritable("store code"); !status)
     return status;
+  Result<Transaction> transaction = Transaction::begin(*connection);
+  if (!transaction)
+    return transaction.takeError();
+  Status status = writeCode(object);
+  return status ? transaction->commit() : status;
+}
+
+Status SqliteDatabase::writeCode(const CodeObject &object) const {
   std::string hash = object.codeHash().hex();
   KernelResources most;
   for (const KernelInfo &kernel : object.kernels) {
@@ -104,9 +135,6 @@ Status SqliteDatabase::storeCode(const CodeObject &object) {
   if (metadata.size() + object.bytes.size() > maxCodeBytes)
     return usageError(fmt::format("a code object may take {} bytes, found {}", maxCodeBytes,
                                   metadata.size() + object.bytes.size()));
-  Result<Transaction> transaction = Transaction::begin(*connection);
-  if (!transaction)
-    return transaction.takeError();
   Status status = connection->run(
       "INSERT INTO code_object (hash, metadata, metadata_hash, bytes, arch, scratch_bytes, "
       "lds_bytes, vector_regs, scalar_regs, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
@@ -116,7 +144,7 @@ Status SqliteDatabase::storeCode(const CodeObject &object) {
   if (!status)
     return status;
   // Two configurations may give the same bytes; then one row serves both, if it is launched alike.
-  Result<std::optional<CodeObject>> stored = loadCode(hash);
+  Result<std::optional<CodeObject>> stored = readStored(hash);
   if (!stored)
     return stored.takeError();
   if (!*stored || launchDescription(**stored) != launchDescription(object))
@@ -124,10 +152,14 @@ Status SqliteDatabase::storeCode(const CodeObject &object) {
                                          "geometry, from {}; it was left as it is",
                                          hash, object.configText,
                                          *stored ? (*stored)->configText : "nothing"));
-  return transaction->commit();
+  return Status();
 }
 
 Result<std::optional<CodeObject>> SqliteDatabase::loadCode(const std::string &codeHash) {
+  return readStored(codeHash);
+}
+
+Result<std::optional<CodeObject>> SqliteDatabase::readStored(const std::string &codeHash) const {
   Result<Statement> rows = connection->query(
       "SELECT hash, metadata, metadata_hash, bytes FROM code_object WHERE hash = ?1", codeHash);
   if (!rows)

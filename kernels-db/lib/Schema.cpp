@@ -85,6 +85,14 @@ static Result<Identity> readIdentity(const Connection &connection) {
   return identity;
 }
 
+/// The same from one state of the file, which another process may be creating just now.
+static Result<Identity> readIdentityAtOnce(const Connection &connection) {
+  Result<Transaction> transaction = Transaction::begin(connection, /*writing=*/false);
+  if (!transaction)
+    return transaction.takeError();
+  return readIdentity(connection);
+}
+
 static Status checkIdentity(const Connection &connection, const Identity &identity) {
   const std::string &path = connection.path();
   int64_t latest = static_cast<int64_t>(migrations().size());
@@ -192,7 +200,7 @@ Result<std::unique_ptr<Connection>> openChecked(const std::string &path, Databas
   Result<std::unique_ptr<Connection>> connection = Connection::open(path, writable, busyTimeout);
   if (!connection)
     return connection;
-  Result<Identity> identity = readIdentity(**connection);
+  Result<Identity> identity = readIdentityAtOnce(**connection);
   if (!identity)
     return identity.takeError();
   if (Status status = checkIdentity(**connection, *identity); !status)

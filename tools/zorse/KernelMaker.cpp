@@ -81,23 +81,25 @@ Result<bool> KernelMaker::recall(const Task &task) {
   return false;
 }
 
-Status KernelMaker::remember(const Task &task, CodeObject object) {
-  KernelRecord record;
-  record.opKind = task.op.kind();
-  record.opJson = task.op.canonicalJson();
-  record.arch = target.arch;
-  record.computeUnits = target.computeUnits;
-  record.tuningPoint = task.op.tuningPointJson();
-  record.configText = task.config.text();
-  record.compilerRevision = object.compilerRevision;
-  record.codeHash = object.codeHash().hex();
-  record.state = TrialState::Ok;
-  Status status = database.storeCode(object);
-  if (status)
-    if (Result<int64_t> id = database.record(record); !id)
-      status = id.takeError();
-  ++numCompiled;
-  made.emplace(task.key(), std::move(object));
+Status KernelMaker::remember(const std::vector<const Task *> &tasks,
+                             std::vector<CodeObject> objects) {
+  std::vector<KernelRecord> records;
+  for (size_t i = 0; i < tasks.size(); ++i) {
+    KernelRecord &record = records.emplace_back();
+    record.opKind = tasks[i]->op.kind();
+    record.opJson = tasks[i]->op.canonicalJson();
+    record.arch = target.arch;
+    record.computeUnits = target.computeUnits;
+    record.tuningPoint = tasks[i]->op.tuningPointJson();
+    record.configText = tasks[i]->config.text();
+    record.compilerRevision = objects[i].compilerRevision;
+    record.codeHash = objects[i].codeHash().hex();
+    record.state = TrialState::Ok;
+  }
+  Status status = database.recordAll(records, objects);
+  numCompiled += static_cast<int64_t>(tasks.size());
+  for (size_t i = 0; i < tasks.size(); ++i)
+    made.emplace(tasks[i]->key(), std::move(objects[i]));
   return status;
 }
 
@@ -116,7 +118,7 @@ Result<CodeObject> KernelMaker::make(const OpDesc &op, const Sizes &sizes) {
     if (!output)
       return output.takeError();
     spdlog::debug("compiled {} with {}", op.kind(), task.config.text());
-    if (Status status = remember(task, std::move(output->object)); !status)
+    if (Status status = remember({&task}, {std::move(output->object)}); !status)
       return status.takeError();
   }
   return made.at(task.key());
@@ -141,16 +143,22 @@ Status KernelMaker::compileAll(std::vector<Task> &tasks, int threads, Progress &
   for (std::thread &worker : workers)
     worker.join();
   progress.clear();
+  std::vector<const Task *> finished;
+  std::vector<CodeObject> objects;
+  std::optional<Error> failure;
   for (size_t i = 0; i < tasks.size(); ++i) {
     if (!outputs[i])
       continue;
-    if (!outputs[i]->ok())
-      return Error{outputs[i]->error().code,
-                   fmt::format("{}: {}", tasks[i].op.kind(), outputs[i]->error().message)};
-    if (Status status = remember(tasks[i], std::move((**outputs[i]).object)); !status)
-      return status;
+    if (outputs[i]->ok()) {
+      finished.push_back(&tasks[i]);
+      objects.push_back(std::move((**outputs[i]).object));
+    } else if (!failure) {
+      const Error &error = outputs[i]->error();
+      failure = Error{error.code, fmt::format("{}: {}", tasks[i].op.kind(), error.message)};
+    }
   }
-  return Status();
+  Status status = remember(finished, std::move(objects));
+  return failure ? Status(*failure) : status;
 }
 
 Status KernelMaker::prepare(const std::vector<OpDesc> &ops, int threads, Progress &progress) {

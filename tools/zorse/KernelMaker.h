@@ -37,7 +37,7 @@ private:
 
   Result<bool> hasWinner(const OpDesc &op);
   Result<bool> recall(const Task &task);
-  Status remember(const Task &task, CodeObject object);
+  Status remember(const std::vector<const Task *> &tasks, std::vector<CodeObject> objects);
   Status compileAll(std::vector<Task> &tasks, int threads, Progress &progress);
 
   const TargetDesc &target;

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "Samples.h"
 
+#include <cstdio>
 #include <random>
 #include <set>
 #include <signal.h>
@@ -72,27 +73,13 @@ TEST(DurabilityTest, KilledWritersLoseNothingAcknowledged) {
   EXPECT_GT(acknowledged.size(), 30u);
 }
 
-TEST(DurabilityTest, ConcurrentWritersAreAllHeard) {
-  constexpr int writers = 4, each = 50;
-  TemporaryFolder folder(TemporaryFolder::Place::Disk);
-  std::string path = folder.file("kernels.db");
+/// Runs `body` in several processes at once; each must return 0.
+template <typename Body> void inProcesses(int count, Body body) {
   std::vector<pid_t> children;
-  for (int writer = 0; writer < writers; ++writer) {
+  for (int i = 0; i < count; ++i) {
     pid_t child = ::fork();
-    if (child == 0) {
-      // Creating the file is part of the race.
-      Result<std::unique_ptr<Database>> database = Database::open(path, Database::Mode::ReadWrite);
-      if (!database)
-        ::_exit(2);
-      for (int i = 0; i < each; ++i) {
-        std::string text = "waves=" + std::to_string(writer * 1000 + i);
-        if (!(*database)->record(sampleRecord(text, 10, 1)))
-          ::_exit(3);
-        if (!(*database)->best(sampleOp(), sampleTarget(), sampleOp().tuningPointJson()))
-          ::_exit(4);
-      }
-      ::_exit(0);
-    }
+    if (child == 0)
+      ::_exit(body(i));
     children.push_back(child);
   }
   for (pid_t child : children) {
@@ -101,6 +88,39 @@ TEST(DurabilityTest, ConcurrentWritersAreAllHeard) {
     ASSERT_TRUE(WIFEXITED(status));
     EXPECT_EQ(WEXITSTATUS(status), 0);
   }
+}
+
+TEST(DurabilityTest, ProcessesMayCreateTheFileTogether) {
+  for (int round = 0; round < 40; ++round) {
+    TemporaryFolder folder;
+    std::string path = folder.file("deep/kernels.db");
+    inProcesses(6, [&](int) {
+      Result<std::unique_ptr<Database>> database = Database::open(path, Database::Mode::ReadWrite);
+      if (!database)
+        std::fprintf(stderr, "%s\n", database.error().message.c_str());
+      return database ? 0 : 1;
+    });
+    EXPECT_EQ(openForWriting(path)->verify().take(), std::vector<std::string>());
+  }
+}
+
+TEST(DurabilityTest, ConcurrentWritersAreAllHeard) {
+  constexpr int writers = 4, each = 50;
+  TemporaryFolder folder(TemporaryFolder::Place::Disk);
+  std::string path = folder.file("kernels.db");
+  inProcesses(writers, [&](int writer) {
+    Result<std::unique_ptr<Database>> database = Database::open(path, Database::Mode::ReadWrite);
+    if (!database)
+      return 2;
+    for (int i = 0; i < each; ++i) {
+      std::string text = "waves=" + std::to_string(writer * 1000 + i);
+      if (!(*database)->record(sampleRecord(text, 10, 1)))
+        return 3;
+      if (!(*database)->best(sampleOp(), sampleTarget(), sampleOp().tuningPointJson()))
+        return 4;
+    }
+    return 0;
+  });
   std::unique_ptr<Database> database = openForWriting(path);
   EXPECT_EQ(database->list({})->size(), static_cast<size_t>(writers * each));
 }

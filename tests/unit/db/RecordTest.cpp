@@ -142,6 +142,21 @@ TEST_F(RecordTest, ABareCompilationDoesNotReplaceAMeasurement) {
   EXPECT_TRUE(all().front().measurement.has_value());
 }
 
+TEST_F(RecordTest, RecordsSeveralAtOnceOrNone) {
+  std::vector<KernelRecord> records = {sampleRecord("waves=1", 12, 1),
+                                       sampleRecord("waves=2", 11, 1)};
+  CodeObject code = sampleCode(1), clash = sampleCode(1);
+  clash.kernels[0].grid[0] = Expr::constant(7);
+  EXPECT_FALSE(database->recordAll(records, {code, clash}).ok());
+  EXPECT_TRUE(all().empty());
+  EXPECT_FALSE(database->loadCode(code.codeHash().hex())->has_value());
+  EXPECT_FALSE(database->recordAll({sampleRecord("", 1, 0)}, {code}).ok());
+  EXPECT_FALSE(database->loadCode(code.codeHash().hex())->has_value());
+  ASSERT_TRUE(database->recordAll(records, {code, sampleCode(2)}).ok());
+  EXPECT_EQ(all().size(), 2u);
+  EXPECT_TRUE(database->loadCode(code.codeHash().hex())->has_value());
+}
+
 TEST_F(RecordTest, FilterMatchesEveryField) {
   record(sampleRecord("waves=1", 12, 1));
   KernelRecord other = sampleRecord("waves=2", 9, 1);

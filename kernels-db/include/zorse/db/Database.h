@@ -71,6 +71,10 @@ public:
   virtual Result<int64_t> record(const KernelRecord &record) = 0;
   /// Stores machine code under its hash; storing it twice is no error.
   virtual Status storeCode(const CodeObject &object) = 0;
+  /// record() and storeCode() of several, in one transaction: all or none, with one wait for the
+  /// disk instead of two each.
+  virtual Status recordAll(const std::vector<KernelRecord> &records,
+                           const std::vector<CodeObject> &objects) = 0;
   /// The code object with this hash, checked against its hash; nullopt if absent.
   virtual Result<std::optional<CodeObject>> loadCode(const std::string &codeHash) = 0;
 
