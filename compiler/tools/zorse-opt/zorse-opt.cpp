@@ -7,6 +7,8 @@
 #include "zorse/Dialect/Tile/Tile.h"
 #include "zorse/Dialect/Zorse/Zorse.h"
 
+#include "Passes.h"
+
 #include "mlir/Dialect/AMDGPU/IR/AMDGPUDialect.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
@@ -30,6 +32,7 @@ int main(int argc, char **argv) {
                   mlir::ROCDL::ROCDLDialect, mlir::scf::SCFDialect, mlir::tensor::TensorDialect,
                   mlir::vector::VectorDialect, zorse::ir::ZorseDialect, zorse::tile::TileDialect>();
   mlir::registerTransformsPasses();
+  zorse::registerZorsePasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Zorse IR: parse, verify, transform", registry));
 }
