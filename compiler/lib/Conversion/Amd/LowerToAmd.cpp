@@ -17,6 +17,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
 #include "mlir/Dialect/LLVMIR/ROCDLDialect.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/DialectConversion.h"
 
 using namespace mlir;
@@ -49,11 +51,19 @@ LogicalResult zorse::lowerAmdToLLVM(ModuleOp module) {
   return applyFullConversion(module, legal, std::move(patterns));
 }
 
+/// The plan recognises places in memory by the values that name them.
+static void shareEqualOps(func::FuncOp kernel) {
+  IRRewriter rewriter(kernel.getContext());
+  DominanceInfo dominance(kernel);
+  eliminateCommonSubExpressions(rewriter, dominance, kernel);
+}
+
 LogicalResult zorse::lowerTileToAmd(ModuleOp tileModule, const TargetDesc &target) {
   MLIRContext *context = tileModule.getContext();
   context->loadDialect<arith::ArithDialect, cf::ControlFlowDialect, LLVM::LLVMDialect,
                        ROCDL::ROCDLDialect, scf::SCFDialect>();
   for (auto kernel : llvm::make_early_inc_range(tileModule.getOps<func::FuncOp>())) {
+    shareEqualOps(kernel);
     FailureOr<KernelPlan> plan = KernelPlan::make(kernel, target);
     if (failed(plan) || failed(KernelEmitter(kernel, *plan, target).emit()))
       return failure();
@@ -64,6 +74,7 @@ LogicalResult zorse::lowerTileToAmd(ModuleOp tileModule, const TargetDesc &targe
 
 LogicalResult zorse::annotateAmdLayouts(ModuleOp tileModule, const TargetDesc &target) {
   for (auto kernel : tileModule.getOps<func::FuncOp>()) {
+    shareEqualOps(kernel);
     FailureOr<KernelPlan> plan = KernelPlan::make(kernel, target);
     if (failed(plan))
       return failure();
