@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+#include <random>
 #include <time.h>
 
 namespace zorse {
@@ -125,6 +126,55 @@ TEST(BadFiles, ShardsGiveTheSameModel) {
     ASSERT_NE(found, nullptr) << name;
     EXPECT_TRUE(std::equal(view.bytes.begin(), view.bytes.end(), found->bytes.begin()));
   }
+}
+
+/// Flips, drops and repeats bytes; the readers must answer, and answer an error with a reason.
+TEST(BadFiles, RandomDamageIsSurvived) {
+  std::mt19937_64 random(31);
+  size_t refused = 0, total = 0;
+  const ScratchFolder dir("zebra-stories-260k");
+  for (const std::string file :
+       {"config.json", "hybrid_config.json", "tokenizer.json", "model.safetensors"}) {
+    const std::string sound = dir.read(file);
+    // In the weights only the header can do harm.
+    const size_t reach = std::min<size_t>(sound.size(), 6'000);
+    for (int round = 0; round < 400; ++round, ++total) {
+      std::string damaged = sound;
+      for (uint64_t i = 0; i <= random() % 3; ++i) {
+        const size_t at = random() % reach, length = random() % 8;
+        switch (random() % 4) {
+        case 0:
+          damaged[at] = static_cast<char>(random());
+          break;
+        case 1:
+          damaged.erase(at, length);
+          break;
+        case 2:
+          damaged.insert(at, damaged.substr(random() % reach, length));
+          break;
+        default:
+          damaged[at] = "{}[]\",:-0129e"[random() % 14];
+        }
+      }
+      dir.write(file, damaged);
+      std::string reason;
+      bool ok = true;
+      auto check = [&](const auto &result) {
+        ok = result.ok();
+        reason = ok ? "" : result.error().message;
+      };
+      if (file == "tokenizer.json")
+        check(Tokenizer::load(dir.path()));
+      else if (file == "model.safetensors")
+        check(Checkpoint::open(dir.path()));
+      else
+        check(ModelConfig::read(dir.path()));
+      refused += !ok;
+      EXPECT_EQ(ok, reason.empty());
+    }
+    dir.write(file, sound);
+  }
+  EXPECT_GT(refused, total / 2);
 }
 
 } // namespace
