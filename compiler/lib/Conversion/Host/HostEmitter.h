@@ -82,6 +82,8 @@ private:
   TileBuffer bufferOf(mlir::Value tile);
   void emitStore(tile::StoreOp store);
   void emitReduce(tile::ReduceOp reduce);
+
+  // Packing for products (HostStage.cpp)
   void emitStage(tile::StageOp stage);
   void transposeSquare(llvm::SmallVectorImpl<mlir::Value> &rows);
   mlir::func::FuncOp transposer(mlir::Type element);
