@@ -297,8 +297,8 @@ Result<std::optional<Contender>> Search::contenderFor(Candidate &candidate) {
 
 Status Search::playFinals() {
   // A screening that was lucky must not win: as long as the fastest was only screened, it and the
-  // next ones play a round.
-  for (int round = 0; round < 3; ++round) {
+  // next ones play. Each time at least one more has played, so this ends.
+  while (true) {
     std::vector<Candidate *> field;
     for (Candidate &candidate : candidates)
       if (candidate.timed())
@@ -309,10 +309,16 @@ Status Search::playFinals() {
     });
     if (field.empty() || field[0]->measuredInRounds || stopped())
       return Status::success();
+    // The best of those that have played plays again beside the new ones, and so do the defaults:
+    // times of different minutes are not compared.
+    std::vector<Candidate *> again;
+    for (Candidate *candidate : field)
+      if (candidate == &candidates[0] || (candidate->measuredInRounds && again.empty()))
+        again.push_back(candidate);
     field.resize(std::min(field.size(), size_t(std::max<int64_t>(options.measure.finalists, 1))));
-    if (candidates[0].timed() &&
-        std::find(field.begin(), field.end(), &candidates[0]) == field.end())
-      field.push_back(&candidates[0]);
+    for (Candidate *candidate : again)
+      if (std::find(field.begin(), field.end(), candidate) == field.end())
+        field.push_back(candidate);
 
     report("finals", nullptr);
     if (!meter) {
@@ -327,14 +333,19 @@ Status Search::playFinals() {
       Result<std::optional<Contender>> contender = contenderFor(*candidate);
       if (!contender)
         return contender.takeError();
-      if (!*contender)
+      if (!*contender) {
+        candidate->measuredInRounds = true; // as good as it will get: its time stands
         continue;
+      }
       players.push_back(candidate);
       contenders.push_back(std::move(**contender));
     }
     if (Status status = meter->rounds(contenders, options.measure.finalSamples, options.stop);
         !status)
       return status;
+    // Cut short, the rounds say less than the screening did.
+    if (stopped())
+      return Status::success();
     for (size_t i = 0; i < players.size(); ++i) {
       players[i]->record.measurement = meter->measurement(contenders[i], roundsMethod);
       players[i]->measuredInRounds = true;

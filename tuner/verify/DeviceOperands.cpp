@@ -7,6 +7,7 @@
 #include "verify/DeviceOperands.h"
 
 #include <algorithm>
+#include <cstring>
 #include <fmt/format.h>
 
 namespace zorse::tuner {
@@ -76,6 +77,21 @@ Status DeviceOperands::restore(Device &device, const OperandSet &from) {
 
 Status DeviceOperands::download(Device &device, size_t operand, std::span<uint8_t> to) const {
   return device.download(*operands[operand].buffer, guardBytes, to);
+}
+
+Result<bool> DeviceOperands::holds(Device &device, size_t operand,
+                                   std::span<const uint8_t> want) const {
+  // Piece by piece, so that both sides are compared in the cache.
+  std::vector<uint8_t> piece(std::min<size_t>(want.size(), size_t(256) << 10));
+  for (size_t offset = 0; offset < want.size(); offset += piece.size()) {
+    piece.resize(std::min(piece.size(), want.size() - offset));
+    Buffer &buffer = *operands[operand].buffer;
+    if (Status status = device.download(buffer, guardBytes + offset, piece); !status)
+      return status.takeError();
+    if (std::memcmp(piece.data(), want.data() + offset, piece.size()) != 0)
+      return false;
+  }
+  return true;
 }
 
 Result<Binding> DeviceOperands::bind(Device &device, const CodeObject &object) const {

@@ -40,6 +40,8 @@ public:
   Status upload(Device &device, const OperandSet &from);
   /// Only what a kernel may have changed: Out and InOut operands.
   Status restore(Device &device, const OperandSet &from);
+  /// Whether the operand still has these bytes.
+  Result<bool> holds(Device &device, size_t operand, std::span<const uint8_t> want) const;
   /// The bytes of one operand.
   Status download(Device &device, size_t operand, std::span<uint8_t> to) const;
 

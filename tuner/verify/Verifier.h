@@ -39,6 +39,7 @@ private:
     OperandSet inputs;
     std::vector<std::vector<uint8_t>> wanted; ///< of each operand; empty for In
     DeviceOperands onDevice;
+    bool dirty = true; ///< the device does not hold the inputs (yet, or any more)
   };
   Status prepare();
   Result<Case> makeCase(const Sizes &sizes, Lengths lengths, uint64_t caseSeed);
