@@ -23,6 +23,39 @@ int64_t wavesOf(const KernelInfo &kernel, const TargetDesc &target) {
   return std::max<int64_t>(1, (threads + target.waveSize - 1) / target.waveSize);
 }
 
+Result<int64_t> groupsAt(const KernelInfo &kernel, const Sizes &sizes) {
+  ExprScope scope;
+  for (const auto &[name, value] : sizes)
+    scope[name] = value;
+  int64_t groups = 1;
+  for (const Expr &formula : kernel.grid) {
+    Result<int64_t> extent = formula.evaluate(scope);
+    if (!extent)
+      return extent.takeError();
+    groups *= std::max<int64_t>(*extent, 0);
+  }
+  return groups;
+}
+
+/// Work of the grid over useful work, at least 1.
+Result<double> paddingOf(const KernelInfo &kernel, const Sizes &sizes) {
+  constexpr int64_t many = 64;
+  Result<int64_t> groups = groupsAt(kernel, sizes);
+  if (!groups)
+    return groups.takeError();
+  double padding = 1;
+  for (const auto &[name, value] : sizes) {
+    Sizes larger = sizes;
+    larger[name] = many * value;
+    Result<int64_t> more = groupsAt(kernel, larger);
+    if (!more)
+      return more.takeError();
+    if (*more > *groups) // the grid depends on this size
+      padding *= std::max(1.0, double(many) * double(*groups) / double(*more));
+  }
+  return padding;
+}
+
 struct Issue {
   double useful = 1;
   bool matrix = false;
@@ -51,17 +84,11 @@ Issue issueOf(const std::map<std::string, int64_t> &mix) {
 
 Result<Occupancy> occupancyOf(const KernelInfo &kernel, const TargetDesc &target,
                               const Sizes &sizes) {
-  ExprScope scope;
-  for (const auto &[name, value] : sizes)
-    scope[name] = value;
+  Result<int64_t> groups = groupsAt(kernel, sizes);
+  if (!groups)
+    return groups.takeError();
   Occupancy result;
-  result.groups = 1;
-  for (const Expr &formula : kernel.grid) {
-    Result<int64_t> extent = formula.evaluate(scope);
-    if (!extent)
-      return extent.takeError();
-    result.groups *= std::max<int64_t>(*extent, 0);
-  }
+  result.groups = *groups;
 
   int64_t waves = wavesOf(kernel, target), wanted = target.maxWavesPerSimd * target.simdsPerCu;
   int64_t registers =
@@ -118,6 +145,9 @@ Result<Measurement> estimate(const OpDesc &op, const TargetDesc &target, const C
   Result<Occupancy> occupancy = occupancyOf(main, target, sizes);
   if (!occupancy)
     return occupancy.takeError();
+  Result<double> padding = paddingOf(main, sizes);
+  if (!padding)
+    return padding.takeError();
   int64_t waves = wavesOf(main, target);
   traffic +=
       double(main.resources.scratchBytes) * 2 * double(occupancy->groups * waves * target.waveSize);
@@ -134,7 +164,7 @@ Result<Measurement> estimate(const OpDesc &op, const TargetDesc &target, const C
   double residentWaves = std::min(groups, slots) * double(waves);
   double busy = std::min(1.0, residentWaves / (8 * units));
 
-  double compute = double(*flops) / (peak * active * issue.useful * hide);
+  double compute = double(*flops) * *padding / (peak * active * issue.useful * hide);
   double memory = traffic / (target.peakGBs * 1e3 * busy);
   Measurement result;
   result.source = Source::Model;

@@ -21,8 +21,10 @@
 //            LDS and memory instructions 4; without matrix instructions the useful share
 //            is vector / all
 //   hide     waves / (waves + 1): one wave waits where eight overlap
-//   compute  flops / (peak * active * issue * hide); peak is that of the matrix units if
-//            the code has matrix instructions, else that of f32
+//   padding  work of the grid over useful work: with 64 times the tokens, how much less
+//            than 64 times the workgroups are needed; the same for each other size
+//   compute  flops * padding / (peak * active * issue * hide); peak is that of the matrix
+//            units if the code has matrix instructions, else that of f32
 //   traffic  (operand bytes + 2 * workspace bytes + spills) / (peak GB/s * share of the
 //            memory system that the resident waves can keep busy: all of it from 8
 //            waves a compute unit on)

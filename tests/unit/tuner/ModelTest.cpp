@@ -80,6 +80,20 @@ TEST(Model, PrefersOccupancyFullGridsAndUsefulInstructions) {
   EXPECT_DOUBLE_EQ(us(twoKernels), us(good) + 5);
 }
 
+TEST(Model, WorkOnPaddingIsWork) {
+  OpDesc op = must(OpDesc::parse(R"({"op":"linear","in_features":3072,"out_features":8192,
+                                     "tuning":{"tokens":16}})"));
+  auto withRows = [&](int64_t rows) {
+    CodeObject object = gpuObject(64, 16384, 0);
+    object.kernels[0].grid = {Expr::constant(304),
+                              must(Expr::parse("ceildiv(tokens, " + std::to_string(rows) + ")")),
+                              Expr::constant(1)};
+    object.instructionMix = {{"mfma", 1}, {"valu", 1000}}; // compute bound
+    return must(estimate(op, target, object)).medianUs - 5;
+  };
+  EXPECT_NEAR(withRows(64) / withRows(16), 4, 1e-9);
+}
+
 TEST(Model, NeverBeatsThePeaks) {
   Measurement m = must(estimate(prefillOp(), target, gpuObject(64, 16384, 3040)));
   EXPECT_EQ(m.source, Source::Model);
