@@ -213,12 +213,12 @@ private:
         product.a.inRegisters = aStage.getValue();
       else if (aStage)
         product.a.staged = stagedForm(aStage, 1);
-      else if (failed(anchorOperand(dot, dot.getA(), product.a,
+      else if (failed(anchorOperand(dot, dot.getA(), product.a, 1,
                                     operandLayout(m, k, product.chunk, false, 1, product.grid))))
         return WalkResult::interrupt();
       if (bStage)
         product.b.staged = stagedForm(bStage, bKDim);
-      else if (failed(anchorOperand(dot, dot.getB(), product.b,
+      else if (failed(anchorOperand(dot, dot.getB(), product.b, bKDim,
                                     operandLayout(n, k, product.chunk, true, bKDim, product.grid))))
         return WalkResult::interrupt();
       return WalkResult::advance();
@@ -226,11 +226,19 @@ private:
     return failure(result.wasInterrupted());
   }
 
-  LogicalResult anchorOperand(tile::DotOp dot, Value tile, DotOperand &operand, Layout layout) {
+  LogicalResult anchorOperand(tile::DotOp dot, Value tile, DotOperand &operand, unsigned kDim,
+                              const Layout &layout) {
     TileClass &tiles = classOf(tile);
     if (tiles.layout && *tiles.layout != layout)
       return dot.emitOpError("expected an operand that is staged, or loaded for this product "
                              "alone, got one that other ops tie to another layout; stage it");
+    // What lies beyond K must be zero, as loads make it, and conversions leave it.
+    Value source = tile;
+    while (source.getDefiningOp<arith::ExtFOp>() || source.getDefiningOp<arith::TruncFOp>())
+      source = source.getDefiningOp()->getOperand(0);
+    if (layout.dims[kDim].padded() && !source.getDefiningOp<tile::LoadOp>())
+      return dot.emitOpError("expected an operand that is staged or loaded where the inner extent "
+                             "is no multiple of 16, got one that was computed; stage it");
     tiles.layout = layout;
     operand.inRegisters = tile;
     return success();

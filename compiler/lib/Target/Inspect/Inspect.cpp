@@ -10,6 +10,7 @@
 #include "Disassembly.h"
 #include "Metadata.h"
 
+#include "llvm/ADT/STLExtras.h"
 #include "llvm/Object/ELFObjectFile.h"
 
 namespace zorse {
@@ -100,6 +101,11 @@ static Status readHostSymbols(const ELF64LEObjectFile &file, CodeObject &object)
   return Status::success();
 }
 
+static bool isDecodable(llvm::StringRef cpu) {
+  return llvm::any_of(std::array{"gfx9", "gfx10", "gfx11", "gfx12"},
+                      [&](const char *family) { return cpu.starts_with(family); });
+}
+
 Result<CodeObject> inspectCodeObject(std::span<const uint8_t> bytes) {
   llvm::StringRef contents(reinterpret_cast<const char *>(bytes.data()), bytes.size());
   if (!contents.starts_with("\x7f"
@@ -131,8 +137,9 @@ Result<CodeObject> inspectCodeObject(std::span<const uint8_t> bytes) {
   case llvm::ELF::EM_AMDGPU: {
     triple = llvm::Triple("amdgcn-amd-amdhsa");
     std::optional<llvm::StringRef> name = file->tryGetCPUName();
-    if (!name)
-      return usageError("expected an AMD code object of a known GPU, got the flags " +
+    // The disassembler ends the process on GPUs before this family.
+    if (!name || !isDecodable(*name))
+      return usageError("expected an AMD code object of a GPU from gfx9 on, got the flags " +
                         std::to_string(file->getPlatformFlags()));
     object.arch = cpu = name->str();
     read = readNotes(elf, object);
