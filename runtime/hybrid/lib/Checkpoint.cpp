@@ -49,7 +49,7 @@ std::string findPickle(const std::string &dir) {
 
 Status Checkpoint::add(std::unique_ptr<SafetensorsFile> file, const std::string &fileName) {
   for (const auto &[name, view] : file->tensors())
-    if (!places.try_emplace(name, Place{&view, file.get()}).second)
+    if (!places.try_emplace(name, &view).second)
       return usageError(
           fmt::format("{}: tensor \"{:.128}\" is also in another shard", fileName, name));
   files.push_back(std::move(file));
@@ -123,7 +123,7 @@ Result<Checkpoint> Checkpoint::open(const std::string &dir, const SafetensorsLim
 
 const TensorView *Checkpoint::find(std::string_view name) const {
   auto found = places.find(name);
-  return found == places.end() ? nullptr : found->second.view;
+  return found == places.end() ? nullptr : found->second;
 }
 
 std::vector<std::string> Checkpoint::names() const {
@@ -131,11 +131,6 @@ std::vector<std::string> Checkpoint::names() const {
   for (const auto &[name, unused] : places)
     all.push_back(name);
   return all;
-}
-
-void Checkpoint::release(std::string_view name) const {
-  if (auto found = places.find(name); found != places.end())
-    found->second.file->release(*found->second.view);
 }
 
 } // namespace zorse

@@ -121,6 +121,25 @@ Status checkCoverage(const std::string &path, std::vector<Entry> &entries, uint6
 
 } // namespace
 
+void expectRead(std::span<const uint8_t> mapped) {
+#ifdef MADV_POPULATE_READ
+  const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped.data()) / page * page;
+  const uintptr_t end = reinterpret_cast<uintptr_t>(mapped.data()) + mapped.size();
+  ::madvise(reinterpret_cast<void *>(begin), end - begin, MADV_POPULATE_READ);
+#endif
+}
+
+void doneReading(std::span<const uint8_t> mapped) {
+  // Only whole pages inside; what lies beside them may still be read.
+  const uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const uintptr_t begin = reinterpret_cast<uintptr_t>(mapped.data());
+  const uintptr_t first = (begin + page - 1) / page * page;
+  const uintptr_t last = (begin + mapped.size()) / page * page;
+  if (first < last)
+    ::madvise(reinterpret_cast<void *>(first), last - first, MADV_DONTNEED);
+}
+
 std::string shapeText(std::span<const int64_t> shape) {
   return fmt::format("[{}]", fmt::join(shape, ", "));
 }
@@ -213,16 +232,6 @@ Result<std::unique_ptr<SafetensorsFile>> SafetensorsFile::open(const std::string
 SafetensorsFile::~SafetensorsFile() {
   if (mapping)
     ::munmap(mapping, length);
-}
-
-void SafetensorsFile::release(const TensorView &tensor) const {
-  // Only whole pages inside the tensor; its neighbours may still be read.
-  uintptr_t page = static_cast<uintptr_t>(::sysconf(_SC_PAGESIZE));
-  uintptr_t begin = reinterpret_cast<uintptr_t>(tensor.bytes.data());
-  uintptr_t first = (begin + page - 1) / page * page;
-  uintptr_t last = (begin + tensor.bytes.size()) / page * page;
-  if (first < last)
-    ::madvise(reinterpret_cast<void *>(first), last - first, MADV_DONTNEED);
 }
 
 } // namespace zorse

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
 #include <map>
 #include <set>
@@ -57,11 +58,7 @@ public:
     for (const std::string &name : names) {
       const TensorView &view = *checkpoint.find(name);
       weights.parameters += view.elements();
-      if (view.dtype == dtype)
-        at += upload(buffer, at, view.bytes);
-      else
-        at += upload(buffer, at, pack(view.toFloats(), dtype));
-      checkpoint.release(name);
+      at += convert(buffer, at, view);
     }
     return buffer;
   }
@@ -93,6 +90,23 @@ private:
   std::vector<float> floats(const std::string &name) {
     weights.parameters += checkpoint.find(name)->elements();
     return checkpoint.find(name)->toFloats();
+  }
+
+  /// In pieces, so that neither the file's pages nor a converted copy pile up beside the weights.
+  size_t convert(const DeviceTensor &buffer, size_t at, const TensorView &view) {
+    constexpr size_t piece = 16u << 20;
+    size_t done = 0;
+    for (size_t from = 0; from < view.bytes.size() && status; from += piece) {
+      TensorView part = view;
+      part.bytes = view.bytes.subspan(from, std::min(piece, view.bytes.size() - from));
+      expectRead(part.bytes);
+      if (view.dtype == dtype)
+        done += upload(buffer, at + done, part.bytes);
+      else
+        done += upload(buffer, at + done, pack(part.toFloats(), dtype));
+      doneReading(part.bytes);
+    }
+    return done;
   }
 
   DeviceTensor allocate(size_t bytes) {

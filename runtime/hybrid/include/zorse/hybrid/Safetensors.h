@@ -38,6 +38,11 @@ struct TensorView {
   std::vector<float> toFloats() const;
 };
 
+/// Brings mapped bytes into memory at once, instead of a fault for each page; a hint.
+void expectRead(std::span<const uint8_t> mapped);
+/// Tells the system that mapped bytes are not needed any more; a hint.
+void doneReading(std::span<const uint8_t> mapped);
+
 /// "[512, 64]".
 std::string shapeText(std::span<const int64_t> shape);
 
@@ -52,8 +57,6 @@ public:
   SafetensorsFile(const SafetensorsFile &) = delete;
 
   const std::map<std::string, TensorView, std::less<>> &tensors() const { return views; }
-  /// Tells the system that the pages of a tensor are not needed any more.
-  void release(const TensorView &tensor) const;
 
 private:
   SafetensorsFile() = default;
@@ -72,16 +75,11 @@ public:
   const TensorView *find(std::string_view name) const;
   /// Every tensor name, sorted.
   std::vector<std::string> names() const;
-  void release(std::string_view name) const;
 
 private:
-  struct Place {
-    const TensorView *view;
-    const SafetensorsFile *file;
-  };
   Status add(std::unique_ptr<SafetensorsFile> file, const std::string &fileName);
   std::vector<std::unique_ptr<SafetensorsFile>> files;
-  std::map<std::string, Place, std::less<>> places;
+  std::map<std::string, const TensorView *, std::less<>> places;
 };
 
 /// The element type that most elements of the checkpoint have.
