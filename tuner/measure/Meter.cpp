@@ -68,9 +68,9 @@ Result<Contender> Meter::prepare(std::unique_ptr<Module> module) {
   if (Status status = device->launch(*contender.module, contender.bindings[0].slots, sizes);
       !status)
     return status.takeError();
-  // Enough launches for a sample, from the faster of two.
-  double fastest = 0;
-  for (int i = 0; i < 2; ++i) {
+  // Enough launches for a sample, from the faster of two; one will do where a launch is a sample.
+  double fastest = 0, sampleUs = options.sampleSeconds * 1e6;
+  for (int i = 0; i < 2 && (i == 0 || fastest < 5 * sampleUs); ++i) {
     Clock::time_point start = Clock::now();
     size_t copy = size_t(i) % copies.size();
     if (Status status = device->launch(*contender.module, contender.bindings[copy].slots, sizes);
@@ -79,8 +79,7 @@ Result<Contender> Meter::prepare(std::unique_ptr<Module> module) {
     double elapsed = std::max(0.05, microseconds(Clock::now() - start));
     fastest = i ? std::min(fastest, elapsed) : elapsed;
   }
-  contender.launches =
-      std::clamp<int64_t>(std::llround(options.sampleSeconds * 1e6 / fastest), 1, maxLaunches);
+  contender.launches = std::clamp<int64_t>(std::llround(sampleUs / fastest), 1, maxLaunches);
   return contender;
 }
 
@@ -106,8 +105,9 @@ Status Meter::screen(Contender &contender, int64_t count, double hopelessUs) {
   while (int64_t(contender.samples.size()) < count) {
     if (Status status = sample(contender); !status)
       return status;
-    if (hopelessUs > 0 && contender.samples.size() == 3 &&
-        *std::min_element(contender.samples.begin(), contender.samples.end()) > hopelessUs)
+    double least = *std::min_element(contender.samples.begin(), contender.samples.end());
+    bool hopeless = contender.samples.size() == 3 ? least > hopelessUs : least > 2 * hopelessUs;
+    if (hopelessUs > 0 && hopeless)
       break;
   }
   return Status::success();

@@ -49,8 +49,8 @@ public:
   Result<Contender> prepare(std::unique_ptr<Module> module);
   /// Takes one more sample.
   Status sample(Contender &contender);
-  /// Samples until `count`, or until it is clear after three that the median exceeds `hopelessUs`
-  /// (0: never).
+  /// Samples until `count`, or until the contender is hopeless (0: never): all of its first three
+  /// samples above `hopelessUs`, or at any time all above twice that.
   Status screen(Contender &contender, int64_t count, double hopelessUs);
   /// Interleaved rounds over all contenders until each has `count` new samples; `stop` ends them
   /// early, after a whole round.
