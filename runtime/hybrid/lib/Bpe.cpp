@@ -57,9 +57,8 @@ Status Tokenizer::Data::encodePiece(std::string_view piece, std::vector<int32_t>
     } else if (unknownId >= 0) {
       add(unknownId);
     } else {
-      return usageError(
-          fmt::format("the vocabulary has no token for the character \"{}\" and no unk_token",
-                      character));
+      return usageError(fmt::format(
+          "the vocabulary has no token for the character \"{}\" and no unk_token", character));
     }
   }
 

@@ -93,8 +93,8 @@ Result<Checkpoint> Checkpoint::open(const std::string &dir, const SafetensorsLim
   if (map == parsed->end() || !map->is_object() || map->empty())
     return usageError(where + ": expected an object of tensor names to file names");
   if (map->size() > limits.tensors)
-    return usageError(fmt::format("{}: {} tensors exceed the limit of {}", where, map->size(),
-                                  limits.tensors));
+    return usageError(
+        fmt::format("{}: {} tensors exceed the limit of {}", where, map->size(), limits.tensors));
   std::set<std::string> shards;
   for (const auto &[name, file] : map->items()) {
     if (!file.is_string() || !isSafeName(file.get_ref<const std::string &>()))
@@ -109,8 +109,8 @@ Result<Checkpoint> Checkpoint::open(const std::string &dir, const SafetensorsLim
       return file.takeError();
     for (const auto &[name, unused] : (*file)->tensors())
       if (auto listed = map->find(name); listed == map->end() || *listed != shard)
-        return usageError(fmt::format("{}: tensor \"{:.128}\" is in {} but not listed so", where,
-                                      name, shard));
+        return usageError(
+            fmt::format("{}: tensor \"{:.128}\" is in {} but not listed so", where, name, shard));
     if (Status status = checkpoint.add(file.take(), shard); !status)
       return status.takeError();
   }

@@ -74,16 +74,16 @@ Result<std::unique_ptr<Engine>> Engine::create(const Model &model, Dispatcher &d
 
 Status Engine::State::checkSlot(int32_t slot) const {
   if (slot < 0 || slot >= options.numSlots || !sequences[static_cast<size_t>(slot)].open)
-    return usageError(fmt::format("slot {} is not open; open() gives one of {} slots", slot,
-                                  options.numSlots));
+    return usageError(
+        fmt::format("slot {} is not open; open() gives one of {} slots", slot, options.numSlots));
   return Status::success();
 }
 
 Status Engine::State::checkTokens(std::span<const int32_t> tokens) const {
   for (int32_t token : tokens)
     if (token < 0 || token >= model.config().vocabSize)
-      return usageError(fmt::format("token id {} is out of range: [0, {}]", token,
-                                    model.config().vocabSize - 1));
+      return usageError(
+          fmt::format("token id {} is out of range: [0, {}]", token, model.config().vocabSize - 1));
   return Status::success();
 }
 
@@ -106,8 +106,8 @@ Result<int32_t> Engine::open() {
     sequence = {.open = true, .length = 0};
     return static_cast<int32_t>(slot);
   }
-  return usageError(fmt::format("all {} slots are taken; close one or raise numSlots",
-                                state->options.numSlots));
+  return usageError(
+      fmt::format("all {} slots are taken; close one or raise numSlots", state->options.numSlots));
 }
 
 void Engine::close(int32_t slot) {
@@ -195,13 +195,12 @@ Status Engine::decodeStep(std::span<const int32_t> slots, std::span<const int32_
       return status;
     if (!seen.insert(slots[i]).second)
       return usageError(fmt::format("slot {} is twice in one step", slots[i]));
-    pass.append(slots[i], s.sequences[static_cast<size_t>(slots[i])].length,
-                tokens.subspan(i, 1));
+    pass.append(slots[i], s.sequences[static_cast<size_t>(slots[i])].length, tokens.subspan(i, 1));
     pass.wanted.push_back(static_cast<int32_t>(i));
   }
   s.rows = 0;
-  if (Status status = s.grow(s.act.logits, pass.tokens() * s.model.config().vocabSize,
-                             sizeof(float));
+  if (Status status =
+          s.grow(s.act.logits, pass.tokens() * s.model.config().vocabSize, sizeof(float));
       !status)
     return status;
   if (Status status = s.forward(pass, 0); !status)

@@ -162,33 +162,31 @@ Status Engine::State::allocateActivations() {
   Widths widths;
   for (const LayerConfig &layer : config.layers)
     widths.include(layer);
-  const std::pair<DeviceTensor *, int64_t> floats[] = {
-      {&act.x, config.hiddenSize},
-      {&act.normed, config.hiddenSize},
-      {&act.rows, config.hiddenSize},
-      {&act.gateUp, 2 * config.intermediateSize},
-      {&act.gated, config.intermediateSize},
-      {&act.mixed, widths.mixed},
-      {&act.qLow, widths.qLow},
-      {&act.q, widths.q},
-      {&act.kvA, widths.kvA},
-      {&act.qLatent, widths.latent},
-      {&act.attended, widths.latent},
-      {&act.projected, widths.projected},
-      {&act.convolved, widths.conv},
-      {&act.scanned, widths.inner}};
+  const std::pair<DeviceTensor *, int64_t> floats[] = {{&act.x, config.hiddenSize},
+                                                       {&act.normed, config.hiddenSize},
+                                                       {&act.rows, config.hiddenSize},
+                                                       {&act.gateUp, 2 * config.intermediateSize},
+                                                       {&act.gated, config.intermediateSize},
+                                                       {&act.mixed, widths.mixed},
+                                                       {&act.qLow, widths.qLow},
+                                                       {&act.q, widths.q},
+                                                       {&act.kvA, widths.kvA},
+                                                       {&act.qLatent, widths.latent},
+                                                       {&act.attended, widths.latent},
+                                                       {&act.projected, widths.projected},
+                                                       {&act.convolved, widths.conv},
+                                                       {&act.scanned, widths.inner}};
   for (const auto &[tensor, width] : floats)
     if (Status status = grow(*tensor, tokens * width, elementBytes()); !status)
       return status;
-  const std::pair<DeviceTensor *, int64_t> integers[] = {
-      {&inputs.ids, tokens},
-      {&inputs.positions, tokens},
-      {&inputs.tokenSlots, tokens},
-      {&inputs.wanted, tokens},
-      {&inputs.slots, sequenceCount},
-      {&inputs.contextLens, sequenceCount},
-      {&inputs.cuSeqlens, sequenceCount + 1},
-      {&inputs.cuContext, sequenceCount + 1}};
+  const std::pair<DeviceTensor *, int64_t> integers[] = {{&inputs.ids, tokens},
+                                                         {&inputs.positions, tokens},
+                                                         {&inputs.tokenSlots, tokens},
+                                                         {&inputs.wanted, tokens},
+                                                         {&inputs.slots, sequenceCount},
+                                                         {&inputs.contextLens, sequenceCount},
+                                                         {&inputs.cuSeqlens, sequenceCount + 1},
+                                                         {&inputs.cuContext, sequenceCount + 1}};
   for (const auto &[tensor, elements] : integers)
     if (Status status = grow(*tensor, elements, sizeof(int32_t)); !status)
       return status;
@@ -227,8 +225,8 @@ Status Engine::State::clearSequence(int32_t slot) {
       if (!tensor->data)
         continue;
       const std::vector<uint8_t> zeros(static_cast<size_t>(tensor->slotElements) * elementBytes());
-      if (Status status = device().upload(*tensor->data, static_cast<size_t>(slot) * zeros.size(),
-                                          zeros);
+      if (Status status =
+              device().upload(*tensor->data, static_cast<size_t>(slot) * zeros.size(), zeros);
           !status)
         return status;
     }

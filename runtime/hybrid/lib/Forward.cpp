@@ -63,20 +63,20 @@ void runMla(Engine::State &e, Launcher &run, const Pass &pass, const MlaMixer &m
   const Activations &a = e.act;
   const PassInputs &in = e.inputs;
   if (w.qA) {
-    run(k.qA, {at(a.normed), at(w.qA), at(a.qLow)});      // [T, h] -> [T, rq]
-    run(k.qB, {at(a.qLow), at(w.qB), at(a.q)});           // -> [T, H, dn + dr]
+    run(k.qA, {at(a.normed), at(w.qA), at(a.qLow)}); // [T, h] -> [T, rq]
+    run(k.qB, {at(a.qLow), at(w.qB), at(a.q)});      // -> [T, H, dn + dr]
   } else {
     run(k.qB, {at(a.normed), at(w.qB), at(a.q)});
   }
-  run(k.kvA, {at(a.normed), at(w.kvA), at(a.kvA)});       // -> [T, r + dr]
+  run(k.kvA, {at(a.normed), at(w.kvA), at(a.kvA)}); // -> [T, r + dr]
   run(k.ropeAppend, {at(a.q), at(a.kvA), at(e.mlaCos), at(e.mlaSin), at(in.positions),
                      at(in.tokenSlots), at(cache.latent)});
 
   if (pass.decode) {
     // Attention in the latent space: the cache is read as it is.
-    run(k.absorb, {at(a.q), at(w.kvB), at(a.qLatent)});   // -> [T, H, r]
+    run(k.absorb, {at(a.q), at(w.kvB), at(a.qLatent)}); // -> [T, H, r]
     run(k.decode, {at(a.qLatent), at(a.q), at(cache.latent), at(in.tokenSlots), at(in.positions),
-                   at(a.attended)});                      // -> [T, H, r]
+                   at(a.attended)});                         // -> [T, H, r]
     run(k.expand, {at(a.attended), at(w.kvB), at(a.mixed)}); // -> [T, H, dv]
   } else {
     // Keys and values of every cached token, sequence after sequence: [context, K, dn + dv].
@@ -95,7 +95,7 @@ void runMla(Engine::State &e, Launcher &run, const Pass &pass, const MlaMixer &m
     run.run(k.prefill,
             {at(a.q), at(a.expanded), at(cache.latent), at(in.cuSeqlens), at(in.cuContext),
              at(in.slots), at(a.mixed)},
-            size);                                        // -> [T, H, dv]
+            size); // -> [T, H, dv]
   }
   run(k.out, {at(a.mixed), at(w.out), at(a.x), at(a.x)}); // x += [T, H dv] -> [T, h]
 }
@@ -105,7 +105,7 @@ void runMamba(Engine::State &e, Launcher &run, const Pass &pass, const PreparedM
               const MambaWeights &w, const LayerCache &cache) {
   const Activations &a = e.act;
   const PassInputs &in = e.inputs;
-  run(k.in, {at(a.normed), at(w.in), at(a.projected)});   // [T, h] -> [T, z x B C dt]
+  run(k.in, {at(a.normed), at(w.in), at(a.projected)}); // [T, h] -> [T, z x B C dt]
   if (pass.decode) {
     run(k.convUpdate, {at(a.projected), at(w.convWeight), at(w.convBias), at(in.tokenSlots),
                        at(cache.conv), at(a.convolved)}); // -> [T, x B C]
@@ -131,7 +131,7 @@ void runGqa(Engine::State &e, Launcher &run, const Pass &pass, const PreparedGqa
                      at(in.tokenSlots), at(a.q), at(cache.key), at(cache.value)});
   if (pass.decode)
     run(k.decode, {at(a.q), at(cache.key), at(cache.value), at(in.tokenSlots), at(in.positions),
-                   at(a.mixed)});                         // -> [T, H, P]
+                   at(a.mixed)}); // -> [T, H, P]
   else
     run(k.prefill, {at(a.q), at(cache.key), at(cache.value), at(in.cuSeqlens), at(in.contextLens),
                     at(in.slots), at(a.mixed)});
@@ -141,8 +141,8 @@ void runGqa(Engine::State &e, Launcher &run, const Pass &pass, const PreparedGqa
 Status uploadInts(Device &device, const DeviceTensor &to, const std::vector<int32_t> &values) {
   if (values.empty())
     return Status::success();
-  return device.upload(*to, 0, {reinterpret_cast<const uint8_t *>(values.data()),
-                                values.size() * sizeof(int32_t)});
+  return device.upload(
+      *to, 0, {reinterpret_cast<const uint8_t *>(values.data()), values.size() * sizeof(int32_t)});
 }
 
 Status uploadInputs(Device &device, const PassInputs &inputs, const Pass &pass) {
@@ -191,12 +191,12 @@ Status Engine::State::forward(const Pass &pass, int64_t firstRow) {
       runMamba(*this, run, pass, std::get<PreparedMamba>(k.mixer),
                std::get<MambaWeights>(layer.mixer), caches[i]);
     else
-      runGqa(*this, run, pass, std::get<PreparedGqa>(k.mixer),
-             std::get<GqaWeights>(layer.mixer), caches[i]);
+      runGqa(*this, run, pass, std::get<PreparedGqa>(k.mixer), std::get<GqaWeights>(layer.mixer),
+             caches[i]);
 
     run(k.postNorm, {at(act.x), at(layer.postNorm), at(act.normed)});
-    run(k.gateUp, {at(act.normed), at(layer.gateUp), at(act.gateUp)}); // [T, h] -> [T, 2 I]
-    run(k.swiglu, {at(act.gateUp), at(act.gated)});                    // -> [T, I]
+    run(k.gateUp, {at(act.normed), at(layer.gateUp), at(act.gateUp)});  // [T, h] -> [T, 2 I]
+    run(k.swiglu, {at(act.gateUp), at(act.gated)});                     // -> [T, I]
     run(k.down, {at(act.gated), at(layer.down), at(act.x), at(act.x)}); // x += -> [T, h]
   }
 

@@ -51,8 +51,8 @@ Result<std::vector<int32_t>> choose(Engine &engine, const std::vector<Row *> &ro
   const size_t vocab = logits->size() / rows.size();
   std::vector<int32_t> ids;
   for (size_t i = 0; i < rows.size(); ++i)
-    ids.push_back(rows[i]->sampler.sample(std::span(*logits).subspan(i * vocab, vocab),
-                                          rows[i]->seen));
+    ids.push_back(
+        rows[i]->sampler.sample(std::span(*logits).subspan(i * vocab, vocab), rows[i]->seen));
   return ids;
 }
 
@@ -118,9 +118,9 @@ Result<GenerateResult> generate(Engine &engine, const std::vector<std::vector<in
       return logits.takeError();
     const size_t vocab = static_cast<size_t>(config.vocabSize);
     for (size_t i = 0; i < result.rows.size(); ++i)
-      result.rows[i].lastPromptLogits.assign(logits->begin() + static_cast<std::ptrdiff_t>(i * vocab),
-                                             logits->begin() +
-                                                 static_cast<std::ptrdiff_t>((i + 1) * vocab));
+      result.rows[i].lastPromptLogits.assign(
+          logits->begin() + static_cast<std::ptrdiff_t>(i * vocab),
+          logits->begin() + static_cast<std::ptrdiff_t>((i + 1) * vocab));
   }
 
   // Takes the next token of every running row; a row that ends leaves the batch.

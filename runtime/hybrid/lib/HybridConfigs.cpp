@@ -141,8 +141,8 @@ Status readXEcoMla(const std::string &dir, const BaseConfig &base, ModelConfig &
 
   FieldReader ranks = layer.object("layer_rank_list");
   for (const std::string &key : ranks.keys()) {
-    const bool digits = !key.empty() && key.size() <= 4 &&
-                        key.find_first_not_of("0123456789") == std::string::npos;
+    const bool digits =
+        !key.empty() && key.size() <= 4 && key.find_first_not_of("0123456789") == std::string::npos;
     if (!digits || std::stoll(key) >= base.numLayers)
       ranks.fail(key, fmt::format("keys that are layers in [0, {}]", base.numLayers - 1));
   }
@@ -185,8 +185,7 @@ Status readMambaInLlama(const std::string &dir, const BaseConfig &base, ModelCon
   const MambaMixer mamba = anyMamba ? readMamba(reader) : MambaMixer{};
   for (bool attention : isAttention)
     if (attention)
-      config.layers.push_back(
-          {GqaMixer{base.numHeads, base.numKvHeads, base.headDim}, eps, false});
+      config.layers.push_back({GqaMixer{base.numHeads, base.numKvHeads, base.headDim}, eps, false});
     else
       config.layers.push_back({mamba, eps, false});
   return reader.status();

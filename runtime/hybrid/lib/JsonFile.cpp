@@ -32,7 +32,7 @@ Result<std::string> readTextFile(const std::string &path, size_t limit) {
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return usageError(fmt::format("{}: cannot open: {}", path, std::strerror(errno)));
-  struct stat info {};
+  struct stat info{};
   if (::fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
     ::close(fd);
     return usageError(fmt::format("{}: expected a regular file", path));
@@ -112,9 +112,9 @@ int64_t FieldReader::integer(const char *key, int64_t minimum, int64_t maximum,
     return *fallback;
   // Integers beyond 64 bits arrive as doubles and fail here; the unsigned half above 2^63 would
   // turn negative.
-  bool fits = found && found->is_number_integer() &&
-              !(found->is_number_unsigned() &&
-                found->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX));
+  bool fits =
+      found && found->is_number_integer() &&
+      !(found->is_number_unsigned() && found->get<uint64_t>() > static_cast<uint64_t>(INT64_MAX));
   int64_t number = fits ? found->get<int64_t>() : 0;
   if (fits && number >= minimum && number <= maximum)
     return number;

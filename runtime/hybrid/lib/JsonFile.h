@@ -20,7 +20,8 @@ namespace zorse {
 /// The content of a regular file of at most `limit` bytes.
 Result<std::string> readTextFile(const std::string &path, size_t limit);
 
-/// Reads and parses a file whose root must be an object. Errors name only the last part of the path.
+/// Reads and parses a file whose root must be an object. Errors name only the last part of the
+/// path.
 Result<nlohmann::json> readJsonObject(const std::string &path, size_t limit);
 
 /// Typed access to the fields of an object. The first fault of a reader and of all its children is

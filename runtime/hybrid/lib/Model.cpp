@@ -51,8 +51,7 @@ Result<std::unique_ptr<Model>> Model::load(const std::string &dir, Device &devic
   if (!weights)
     return Error{weights.error().code, fmt::format("{}: {}", dir, weights.error().message)};
   model->modelWeights = weights.take();
-  model->seconds =
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  model->seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   return model;
 }
 

@@ -87,8 +87,9 @@ Status readLlama(const BaseConfig &base, ModelConfig &config) {
   if (reader.text("model_type", "llama") != "llama")
     reader.fail("model_type", "\"llama\"");
   config.gqaRotary = readLlamaRotary(reader.object("rope_scaling"), base.ropeTheta);
-  config.layers.assign(static_cast<size_t>(base.numLayers),
-                       {GqaMixer{base.numHeads, base.numKvHeads, base.headDim}, base.normEps, true});
+  config.layers.assign(
+      static_cast<size_t>(base.numLayers),
+      {GqaMixer{base.numHeads, base.numKvHeads, base.headDim}, base.normEps, true});
   return reader.status();
 }
 
@@ -176,9 +177,7 @@ Result<ModelConfig> ModelConfig::read(const std::string &dir) {
   config.finalNormEps = base->normEps;
 
   // config.json looks like plain Llama in every format; only the second file tells.
-  auto holds = [&](const char *file) {
-    return std::filesystem::exists(dir + "/" + file, ignored);
-  };
+  auto holds = [&](const char *file) { return std::filesystem::exists(dir + "/" + file, ignored); };
   const bool zebra = holds("hybrid_config.json"), mamba = holds("mamba_config.json");
   const bool xEcoMla = holds("MLA_config.json"), xEcoMlaLayer = holds("mla_layer_config.json");
   if (zebra + mamba + (xEcoMla || xEcoMlaLayer) > 1)
@@ -265,8 +264,7 @@ std::vector<TensorSpec> expectedTensors(const ModelConfig &config) {
       }
       add("mla.kv_a_proj_with_mqa.weight", {m->latentWidth(), h},
           "[kv_lora_rank + qk_rope_head_dim, hidden_size]");
-      add("mla.kv_b_proj.weight",
-          {m->numKvHeads * (m->qkNopeHeadDim + m->vHeadDim), m->kvLoraRank},
+      add("mla.kv_b_proj.weight", {m->numKvHeads * (m->qkNopeHeadDim + m->vHeadDim), m->kvLoraRank},
           config.format == ModelFormat::XEcoMla
               ? "[num_attention_heads * (qk_nope_head_dim + v_head_dim), kv_lora_rank]"
               : "[num_key_value_heads * (qk_nope_head_dim + v_head_dim), kv_lora_rank]");

@@ -60,16 +60,16 @@ MlaOps describeMla(OpMaker &maker, const MlaMixer &m, int64_t h) {
   ops.qB = maker.linear(m.qLoraRank ? m.qLoraRank : h, m.numHeads * (dn + dr));
   ops.kvA = maker.linear(h, r + dr);
   ops.ropeAppend = maker.make("mla_rope_append", heads({{"qk_rope_head_dim", dr}}));
-  ops.absorb = maker.make("mla_absorb", heads({{"num_kv_heads", m.numKvHeads},
-                                               {"qk_rope_head_dim", dr},
-                                               {"v_head_dim", dv}}));
+  ops.absorb = maker.make(
+      "mla_absorb",
+      heads({{"num_kv_heads", m.numKvHeads}, {"qk_rope_head_dim", dr}, {"v_head_dim", dv}}));
   ops.decode = maker.make("mla_decode", heads({{"qk_rope_head_dim", dr}}));
   ops.expand =
       maker.make("mla_expand", heads({{"num_kv_heads", m.numKvHeads}, {"v_head_dim", dv}}));
   ops.expandCache = maker.linear(r, m.numKvHeads * (dn + dv), false, r + dr);
-  ops.prefill = maker.make("mla_prefill", heads({{"num_kv_heads", m.numKvHeads},
-                                                 {"qk_rope_head_dim", dr},
-                                                 {"v_head_dim", dv}}));
+  ops.prefill = maker.make(
+      "mla_prefill",
+      heads({{"num_kv_heads", m.numKvHeads}, {"qk_rope_head_dim", dr}, {"v_head_dim", dv}}));
   ops.out = maker.linear(m.numHeads * dv, h, true);
   return ops;
 }
@@ -80,9 +80,9 @@ MambaOps describeMamba(OpMaker &maker, const MambaMixer &m, int64_t h) {
                        {"d_conv", m.dConv},
                        {"x_stride", width},
                        {"x_offset", m.dInner()}};
-  const Fields scan = {{"num_heads", m.numHeads},     {"num_kv_heads", m.numKvHeads},
-                       {"head_dim", m.headDim},       {"d_state", m.dState},
-                       {"dt_stride", width},          {"dt_offset", width - m.numHeads}};
+  const Fields scan = {{"num_heads", m.numHeads}, {"num_kv_heads", m.numKvHeads},
+                       {"head_dim", m.headDim},   {"d_state", m.dState},
+                       {"dt_stride", width},      {"dt_offset", width - m.numHeads}};
   MambaOps ops;
   ops.in = maker.linear(h, width);
   ops.convUpdate = maker.make("causal_conv1d_update", conv);
@@ -179,9 +179,9 @@ Result<ModelOps> describeOps(const ModelConfig &config, DType dtype, int64_t pas
   ops.gather = maker.make("embed", {{"vocab_size", passTokens}, {"hidden_size", h}});
   ops.finalNorm = maker.norm(h, config.finalNormEps, true);
   // Logits stay f32: rounding them to a 16-bit type makes ties that argmax would decide by chance.
-  ops.head = maker.make("linear", {{"in_features", h},
-                                   {"out_features", config.vocabSize},
-                                   {"out_dtype", std::string("f32")}});
+  ops.head = maker.make(
+      "linear",
+      {{"in_features", h}, {"out_features", config.vocabSize}, {"out_dtype", std::string("f32")}});
   ops.argmax =
       maker.make("argmax", {{"vocab_size", config.vocabSize}, {"dtype", std::string("f32")}});
   for (const LayerConfig &layer : config.layers) {

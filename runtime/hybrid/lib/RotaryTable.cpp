@@ -33,8 +33,8 @@ void scaleYarn(const RotaryConfig &rotary, int64_t dim, std::vector<float> &inve
   if (low == high)
     high += 0.001;
   for (size_t i = 0; i < inverse.size(); ++i) {
-    const float ramp = static_cast<float>(
-        std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0));
+    const float ramp =
+        static_cast<float>(std::clamp((static_cast<double>(i) - low) / (high - low), 0.0, 1.0));
     const float keep = 1.0f - ramp;
     const float scaled = inverse[i] / static_cast<float>(rotary.factor);
     inverse[i] = scaled * (1.0f - keep) + inverse[i] * keep;
@@ -51,9 +51,8 @@ void scaleLlama3(const RotaryConfig &rotary, std::vector<float> &inverse) {
     if (wavelength > slow) {
       frequency = scaled;
     } else if (wavelength >= fast) {
-      const float smooth =
-          static_cast<float>((length / wavelength - rotary.lowFreqFactor) /
-                             (rotary.highFreqFactor - rotary.lowFreqFactor));
+      const float smooth = static_cast<float>((length / wavelength - rotary.lowFreqFactor) /
+                                              (rotary.highFreqFactor - rotary.lowFreqFactor));
       frequency = (1.0f - smooth) * scaled + smooth * frequency;
     }
   }

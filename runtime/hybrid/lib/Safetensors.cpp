@@ -49,14 +49,14 @@ struct Entry {
 };
 
 Status readTensor(const std::string &path, const std::string &name, const json &value,
-                  const SafetensorsLimits &limits, std::span<const uint8_t> data,
-                  TensorView &view, Entry &entry) {
+                  const SafetensorsLimits &limits, std::span<const uint8_t> data, TensorView &view,
+                  Entry &entry) {
   auto bad = [&](const std::string &reason) {
     return fault(path, fmt::format("tensor \"{:.128}\": {}", name, reason));
   };
   if (name.size() > limits.nameBytes)
-    return fault(path, fmt::format("a tensor name of {} bytes exceeds the limit of {}",
-                                   name.size(), limits.nameBytes));
+    return fault(path, fmt::format("a tensor name of {} bytes exceeds the limit of {}", name.size(),
+                                   limits.nameBytes));
   if (!value.is_object() || !value.contains("dtype") || !value.contains("shape") ||
       !value.contains("data_offsets") || value.size() != 3)
     return bad("expected exactly the fields dtype, shape and data_offsets");
@@ -115,7 +115,8 @@ Status checkCoverage(const std::string &path, std::vector<Entry> &entries, uint6
     at = entry.end;
   }
   if (at != dataBytes)
-    return fault(path, fmt::format("{} bytes after the last tensor belong to none", dataBytes - at));
+    return fault(path,
+                 fmt::format("{} bytes after the last tensor belong to none", dataBytes - at));
   return Status::success();
 }
 
@@ -163,7 +164,7 @@ Result<std::unique_ptr<SafetensorsFile>> SafetensorsFile::open(const std::string
   int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     return fault(path, fmt::format("cannot open: {}", std::strerror(errno)));
-  struct stat info {};
+  struct stat info{};
   bool regular = ::fstat(fd, &info) == 0 && S_ISREG(info.st_mode);
   size_t length = static_cast<size_t>(info.st_size);
   if (!regular || length < 8) {
@@ -203,9 +204,9 @@ Result<std::unique_ptr<SafetensorsFile>> SafetensorsFile::open(const std::string
   if (!parsed)
     return fault(path, "header: " + parsed.error().message);
   if (auto metadata = parsed->find("__metadata__"); metadata != parsed->end()) {
-    bool plain = metadata->is_object() &&
-                 std::all_of(metadata->begin(), metadata->end(),
-                             [](const json &value) { return value.is_string(); });
+    bool plain =
+        metadata->is_object() && std::all_of(metadata->begin(), metadata->end(),
+                                             [](const json &value) { return value.is_string(); });
     if (!plain)
       return fault(path, "expected __metadata__ to map strings to strings");
   }
@@ -219,8 +220,8 @@ Result<std::unique_ptr<SafetensorsFile>> SafetensorsFile::open(const std::string
     if (name == "__metadata__")
       continue;
     auto [at, isNew] = file->views.try_emplace(name);
-    if (Status status = readTensor(path, at->first, value, limits, data, at->second,
-                                   entries.emplace_back());
+    if (Status status =
+            readTensor(path, at->first, value, limits, data, at->second, entries.emplace_back());
         !status)
       return status.takeError();
   }

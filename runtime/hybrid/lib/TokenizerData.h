@@ -40,7 +40,7 @@ struct Tokenizer::Data {
   std::unordered_map<uint64_t, Merge> merges;   ///< by left id << 32 | right id
   bool byteFallback = false, ignoreMerges = false;
   int32_t unknownId = -1;
-  int32_t byteIds[256];    ///< <0x00> … <0xFF>, with byteFallback
+  int32_t byteIds[256]; ///< <0x00> … <0xFF>, with byteFallback
   // added tokens
   std::vector<bool> special; ///< by id
   std::unordered_map<std::string, int32_t> specialIds;
@@ -49,7 +49,7 @@ struct Tokenizer::Data {
   std::vector<std::pair<std::string, std::string>> replacements;
   // pre-tokenizer
   std::vector<SplitPattern> splits; ///< one after another
-  bool byteLevel = false; ///< bytes are written with the byte-level alphabet
+  bool byteLevel = false;           ///< bytes are written with the byte-level alphabet
   bool addPrefixSpace = false;
   // post-processor
   std::vector<int32_t> prefixIds, suffixIds;

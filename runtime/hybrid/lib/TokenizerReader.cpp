@@ -42,18 +42,14 @@ public:
   Status read() {
     readAddedTokens();
     readModel();
-    each("normalizer", "normalizers", [&](const json &part, const std::string &path) {
-      readNormalizer(part, path);
-    });
-    each("pre_tokenizer", "pretokenizers", [&](const json &part, const std::string &path) {
-      readPreTokenizer(part, path);
-    });
-    each("post_processor", "processors", [&](const json &part, const std::string &path) {
-      readPostProcessor(part, path);
-    });
-    each("decoder", "decoders", [&](const json &part, const std::string &path) {
-      readDecoder(part, path);
-    });
+    each("normalizer", "normalizers",
+         [&](const json &part, const std::string &path) { readNormalizer(part, path); });
+    each("pre_tokenizer", "pretokenizers",
+         [&](const json &part, const std::string &path) { readPreTokenizer(part, path); });
+    each("post_processor", "processors",
+         [&](const json &part, const std::string &path) { readPostProcessor(part, path); });
+    each("decoder", "decoders",
+         [&](const json &part, const std::string &path) { readDecoder(part, path); });
     return fault ? Status(*fault) : Status::success();
   }
 
@@ -223,16 +219,15 @@ private:
         return fail(path, fmt::format("\"{:.48}\" + \"{:.48}\" uses or makes a token that is not "
                                       "in the vocabulary",
                                       left, right));
-      data->merges.try_emplace(uint64_t(uint32_t(leftId->second)) << 32 |
-                                   uint32_t(rightId->second),
+      data->merges.try_emplace(uint64_t(uint32_t(leftId->second)) << 32 | uint32_t(rightId->second),
                                Merge{rank++, merged->second});
     }
   }
 
   /// A {"String": …} pattern; regular expressions are for splitting only.
   std::string pattern(const json &part, const char *form, const std::string &path) {
-    if (part.contains("pattern") && part["pattern"].is_object() &&
-        part["pattern"].contains(form) && part["pattern"][form].is_string())
+    if (part.contains("pattern") && part["pattern"].is_object() && part["pattern"].contains(form) &&
+        part["pattern"][form].is_string())
       return part["pattern"][form].get<std::string>();
     fail(path + ".pattern", fmt::format("expected {{\"{}\": …}}", form));
     return {};

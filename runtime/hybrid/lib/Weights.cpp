@@ -192,9 +192,8 @@ DType storedDType(const Checkpoint &checkpoint) {
 Status checkTensors(const ModelConfig &config, const Checkpoint &checkpoint) {
   std::vector<TensorSpec> expected = expectedTensors(config);
   if (checkpoint.find("lm_head.weight"))
-    expected.push_back({"lm_head.weight",
-                        {config.vocabSize, config.hiddenSize},
-                        "[vocab_size, hidden_size]"});
+    expected.push_back(
+        {"lm_head.weight", {config.vocabSize, config.hiddenSize}, "[vocab_size, hidden_size]"});
   std::set<std::string_view> known;
   const TensorSpec *missing = nullptr;
   size_t missingCount = 0;
@@ -222,9 +221,8 @@ Status checkTensors(const ModelConfig &config, const Checkpoint &checkpoint) {
   return Status::success();
 }
 
-Result<std::unique_ptr<ModelWeights>> loadWeights(const ModelConfig &config,
-                                                  const Checkpoint &checkpoint, DType dtype,
-                                                  Device &device) {
+Result<std::unique_ptr<ModelWeights>>
+loadWeights(const ModelConfig &config, const Checkpoint &checkpoint, DType dtype, Device &device) {
   if (Status status = checkTensors(config, checkpoint); !status)
     return status.takeError();
   auto weights = std::make_unique<ModelWeights>();

@@ -67,8 +67,7 @@ struct ModelWeights {
 Status checkTensors(const ModelConfig &config, const Checkpoint &checkpoint);
 
 /// Converts every tensor once, rounding to nearest even, and moves it to the device.
-Result<std::unique_ptr<ModelWeights>> loadWeights(const ModelConfig &config,
-                                                  const Checkpoint &checkpoint, DType dtype,
-                                                  Device &device);
+Result<std::unique_ptr<ModelWeights>>
+loadWeights(const ModelConfig &config, const Checkpoint &checkpoint, DType dtype, Device &device);
 
 } // namespace zorse

@@ -15,10 +15,11 @@
 
 #include "zorse/hybrid/ModelConfig.h"
 
-#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 
@@ -61,6 +62,13 @@ std::vector<Preset> presets() {
           large("zebra-llama-8b-16mla-16mamba", everySecond(32))};
 }
 
+std::string presetNames() {
+  std::string names;
+  for (const Preset &preset : presets())
+    names += (names.empty() ? "" : ", ") + std::string(preset.name);
+  return names;
+}
+
 constexpr int64_t kvHeads = 8, vocabulary = 128'256, beginOfText = 128'000;
 const std::vector<int64_t> endIds = {128'001, 128'008, 128'009};
 
@@ -93,39 +101,38 @@ json baseConfig(const Preset &p, bool tied) {
 }
 
 json hybridConfig(const Preset &p) {
-  return {{"hidden_size", p.hidden},
-          {"intermediate_size", p.intermediate},
-          {"hidden_act", "silu"},
-          {"n_layer", p.numLayers},
-          {"mla_layers", p.mlaLayers},
-          {"rms_norm_eps", 1e-5},
-          {"num_attention_heads", p.heads},
-          {"num_key_value_heads", kvHeads},
-          {"kv_lora_rank", p.rank},
-          {"q_lora_rank", p.queryRank},
-          {"use_lora_layer_norm", false},
-          {"use_full_kv_head", false},
-          {"qk_rope_head_dim", p.rope},
-          {"qk_nope_head_dim", p.nope},
-          {"v_head_dim", p.value},
-          {"qkv_rank_divisor", 8},
-          {"max_position_embeddings", 131'072},
-          {"rope_theta", 500'000.0},
-          {"rope_scaling",
-           {{"factor", p.factor},
-            {"original_max_position_embeddings", 8'192},
-            {"rope_type", "yarn"}}},
-          {"attention_bias", false},
-          {"attention_dropout", 0.0},
-          {"rope_type", "yarn"},
-          {"d_model", p.hidden},
-          {"ssm_cfg",
-           {{"expand", 1},
-            {"ngroups", p.heads},
-            {"d_state", p.headDim},
-            {"repeat_kv_before_conv", false}}},
-          {"d_inner", p.heads * p.headDim},
-          {"d_xb", kvHeads * p.headDim}};
+  return {
+      {"hidden_size", p.hidden},
+      {"intermediate_size", p.intermediate},
+      {"hidden_act", "silu"},
+      {"n_layer", p.numLayers},
+      {"mla_layers", p.mlaLayers},
+      {"rms_norm_eps", 1e-5},
+      {"num_attention_heads", p.heads},
+      {"num_key_value_heads", kvHeads},
+      {"kv_lora_rank", p.rank},
+      {"q_lora_rank", p.queryRank},
+      {"use_lora_layer_norm", false},
+      {"use_full_kv_head", false},
+      {"qk_rope_head_dim", p.rope},
+      {"qk_nope_head_dim", p.nope},
+      {"v_head_dim", p.value},
+      {"qkv_rank_divisor", 8},
+      {"max_position_embeddings", 131'072},
+      {"rope_theta", 500'000.0},
+      {"rope_scaling",
+       {{"factor", p.factor}, {"original_max_position_embeddings", 8'192}, {"rope_type", "yarn"}}},
+      {"attention_bias", false},
+      {"attention_dropout", 0.0},
+      {"rope_type", "yarn"},
+      {"d_model", p.hidden},
+      {"ssm_cfg",
+       {{"expand", 1},
+        {"ngroups", p.heads},
+        {"d_state", p.headDim},
+        {"repeat_kv_before_conv", false}}},
+      {"d_inner", p.heads * p.headDim},
+      {"d_xb", kvHeads * p.headDim}};
 }
 
 int64_t elementsOf(const TensorSpec &tensor) {
@@ -202,33 +209,74 @@ Status make(const Preset &preset, const std::string &dir, bool separateHead, uin
   return Status::success();
 }
 
+constexpr const char *usage =
+    "usage: zorse-make-checkpoint FOLDER [--preset NAME] [--separate-head] [--seed N]\n\n"
+    "Writes a model folder with random weights in the format of a published model.\n\n"
+    "  --preset NAME    one of {} (default: {})\n"
+    "  --separate-head  store lm_head.weight beside the embeddings, as the published files do\n"
+    "  --seed N         of the weights (default: 0)\n\n"
+    "example: zorse-make-checkpoint zebra-1b && zorse run zebra-1b --prompt Hello "
+    "--max-new-tokens 16\n";
+
+struct Arguments {
+  std::string dir;
+  Preset preset;
+  bool separateHead = false, help = false;
+  uint64_t seed = 0;
+};
+
+Result<Arguments> parseArguments(const std::vector<std::string> &words) {
+  Arguments arguments;
+  arguments.preset = presets().front();
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string &word = words[i];
+    const bool hasValue = i + 1 < words.size();
+    if (word == "--help") {
+      arguments.help = true;
+    } else if (word == "--separate-head") {
+      arguments.separateHead = true;
+    } else if (word == "--preset" && hasValue) {
+      const std::vector<Preset> all = presets();
+      const std::string &name = words[++i];
+      auto found = std::find_if(all.begin(), all.end(),
+                                [&](const Preset &preset) { return name == preset.name; });
+      if (found == all.end())
+        return usageError(
+            fmt::format("--preset: expected one of {}, found {}", presetNames(), name));
+      arguments.preset = *found;
+    } else if (word == "--seed" && hasValue) {
+      const std::string &text = words[++i];
+      auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), arguments.seed);
+      if (error != std::errc() || end != text.data() + text.size())
+        return usageError(fmt::format("--seed: expected an integer in [0, 2^64), found {}", text));
+    } else if (word.starts_with("--")) {
+      return usageError(fmt::format("unknown option {}, or its value is missing", word));
+    } else if (arguments.dir.empty()) {
+      arguments.dir = word;
+    } else {
+      return usageError(fmt::format("expected one folder, found {} and {}", arguments.dir, word));
+    }
+  }
+  if (arguments.dir.empty() && !arguments.help)
+    return usageError("expected a folder to write; --help shows the options");
+  return arguments;
+}
+
 } // namespace
 } // namespace zorse
 
 int main(int argc, char **argv) {
-  CLI::App app("Writes a model folder with random weights in the format of a published model.");
-  std::string dir, name = "zebra-llama-1b-4mla-12mamba";
-  bool separateHead = false;
-  uint64_t seed = 0;
-  std::vector<zorse::Preset> presets = zorse::presets();
-  std::vector<std::string> names;
-  for (const zorse::Preset &preset : presets)
-    names.push_back(preset.name);
-  app.add_option("folder", dir, "where to write; created if absent")->required();
-  app.add_option("--preset", name, "the model")->check(CLI::IsMember(names))->capture_default_str();
-  app.add_flag("--separate-head", separateHead,
-               "store lm_head.weight beside the embeddings, as the published files do");
-  app.add_option("--seed", seed, "of the weights")->capture_default_str();
-  app.footer("Example:\n  zorse-make-checkpoint /tmp/zebra-1b && zorse run /tmp/zebra-1b --prompt "
-             "Hello --max-new-tokens 16");
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError &error) {
-    return app.exit(error) == 0 ? 0 : 2;
+  zorse::Result<zorse::Arguments> arguments = zorse::parseArguments({argv + 1, argv + argc});
+  if (arguments && arguments->help) {
+    fmt::print(fmt::runtime(zorse::usage), zorse::presetNames(), zorse::presets().front().name);
+    return 0;
   }
-  const auto chosen = std::find(names.begin(), names.end(), name) - names.begin();
-  zorse::Status status =
-      zorse::make(presets[static_cast<size_t>(chosen)], dir, separateHead, seed);
+  zorse::Status status;
+  if (!arguments)
+    status = arguments.takeError();
+  else
+    status =
+        zorse::make(arguments->preset, arguments->dir, arguments->separateHead, arguments->seed);
   if (!status) {
     fmt::print(stderr, "zorse-make-checkpoint: {}\n", status.error().message);
     return static_cast<int>(status.error().code);

@@ -30,7 +30,8 @@ const std::vector<double> &normalTable() {
   static const std::vector<double> table = [] {
     std::vector<double> values(1 << 12);
     for (size_t i = 0; i < values.size(); ++i)
-      values[i] = normalQuantile((static_cast<double>(i) + 0.5) / static_cast<double>(values.size()));
+      values[i] =
+          normalQuantile((static_cast<double>(i) + 0.5) / static_cast<double>(values.size()));
     return values;
   }();
   return table;
@@ -98,8 +99,8 @@ void RandomTensor::write(std::ostream &out, const std::string &name,
       name.ends_with("down_proj.weight"))
     deviation /= std::sqrt(2.0 * static_cast<double>(numLayers));
   draw(out, count, [deviation](double p) {
-    return deviation * normalTable()[static_cast<size_t>(p * static_cast<double>(
-                                         normalTable().size()))];
+    return deviation *
+           normalTable()[static_cast<size_t>(p * static_cast<double>(normalTable().size()))];
   });
 }
 

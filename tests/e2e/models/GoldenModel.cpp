@@ -20,9 +20,9 @@ using nlohmann::json;
 namespace zorse {
 
 const std::vector<std::string> &goldenModels() {
-  static const std::vector<std::string> names = {
-      "llama-stories-260k", "mambainllama-stories-260k", "x-ecomla-stories-260k",
-      "zebra-stories-260k", "zebra-stories-5m"};
+  static const std::vector<std::string> names = {"llama-stories-260k", "mambainllama-stories-260k",
+                                                 "x-ecomla-stories-260k", "zebra-stories-260k",
+                                                 "zebra-stories-5m"};
   return names;
 }
 

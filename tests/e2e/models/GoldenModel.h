@@ -23,7 +23,7 @@ struct GoldenCase {
   std::vector<float> firstLogits; ///< of the last prompt position
   double logSumExp = 0;
   std::vector<std::pair<int32_t, double>> best; ///< five ids and logits
-  double smallestGap = 0; ///< between the two best logits on the greedy path
+  double smallestGap = 0;                       ///< between the two best logits on the greedy path
 };
 
 /// The folders under tests/golden.

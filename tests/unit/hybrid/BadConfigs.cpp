@@ -19,8 +19,7 @@ constexpr const char *mambaInLlama = "mambainllama-stories-260k";
 
 BadFile edited(const std::string &name, const char *model, const std::string &file,
                std::function<void(json &)> edit, const std::string &message) {
-  return {name, model,
-          [file, edit](const ScratchFolder &dir) { dir.editJson(file, edit); },
+  return {name, model, [file, edit](const ScratchFolder &dir) { dir.editJson(file, edit); },
           file + ": " + message};
 }
 
@@ -55,7 +54,8 @@ std::vector<BadFile> badConfigs() {
       {"config_missing", zebra, [](const ScratchFolder &dir) { dir.remove("config.json"); },
        "DIR/config.json: cannot open: No such file or directory"},
       replaced("config_empty", config, "", "not valid JSON: unexpected end of text at byte 1"),
-      replaced("config_cut", config, "{\"a\":1", "not valid JSON: unexpected end of text at byte 7"),
+      replaced("config_cut", config, "{\"a\":1",
+               "not valid JSON: unexpected end of text at byte 7"),
       replaced("config_list", config, "[]", "$: expected an object, found an array"),
       replaced("config_duplicate_key", config, R"({"vocab_size":1,"vocab_size":2})",
                "$.vocab_size: duplicate key"),
@@ -90,10 +90,11 @@ std::vector<BadFile> badConfigs() {
             "expected false: layers with bias are not supported, found true (boolean)"),
       field("eps_text", llama, config, "rms_norm_eps", "small",
             "expected a number in [0, 1], found \"small\" (string)"),
-      edited("unknown_rope_scaling", llama, config,
-             [](json &document) { document["rope_scaling"] = {{"rope_type", "longrope"}}; },
-             "$.rope_scaling.rope_type: expected \"default\", \"linear\" or \"llama3\", found "
-             "\"longrope\" (string)"),
+      edited(
+          "unknown_rope_scaling", llama, config,
+          [](json &document) { document["rope_scaling"] = {{"rope_type", "longrope"}}; },
+          "$.rope_scaling.rope_type: expected \"default\", \"linear\" or \"llama3\", found "
+          "\"longrope\" (string)"),
       field("rope_scaling_list", llama, config, "rope_scaling", json::array(),
             "expected an object, found an array"),
       field("eos_out_of_range", llama, "generation_config.json", "eos_token_id", 512,
@@ -114,44 +115,49 @@ std::vector<BadFile> badConfigs() {
             "expected an even number, found 5"),
       field("zebra_latent_norm", zebra, hybrid, "use_lora_layer_norm", true,
             "expected false: norms on the latents are not supported, found true (boolean)"),
-      edited("zebra_rope_scaling", zebra, hybrid,
-             [](json &document) { document["rope_scaling"]["rope_type"] = "dynamic"; },
-             "$.rope_scaling.rope_type: expected \"yarn\" (or \"llama3\", read as yarn), found "
-             "\"dynamic\" (string)"),
+      edited(
+          "zebra_rope_scaling", zebra, hybrid,
+          [](json &document) { document["rope_scaling"]["rope_type"] = "dynamic"; },
+          "$.rope_scaling.rope_type: expected \"yarn\" (or \"llama3\", read as yarn), found "
+          "\"dynamic\" (string)"),
       field("zebra_mamba1", zebra, hybrid, "ssm_cfg", {{"expand", 1}},
             "expected the Mamba2 fields ngroups and d_state (Mamba1 is not supported), found an "
             "object"),
-      edited("zebra_repeat_kv", zebra, hybrid,
-             [](json &document) { document["ssm_cfg"]["repeat_kv_before_conv"] = true; },
-             "$.ssm_cfg.repeat_kv_before_conv: expected false: expanding before the convolution "
-             "is not supported, found true (boolean)"),
+      edited(
+          "zebra_repeat_kv", zebra, hybrid,
+          [](json &document) { document["ssm_cfg"]["repeat_kv_before_conv"] = true; },
+          "$.ssm_cfg.repeat_kv_before_conv: expected false: expanding before the convolution "
+          "is not supported, found true (boolean)"),
       field("zebra_d_inner", zebra, hybrid, "d_inner", 65,
             "expected ngroups * d_state = 64, found 65"),
       field("zebra_d_xb", zebra, hybrid, "d_xb", 36,
             "expected d_state = 8 times a divisor of ngroups = 8, found 36"),
-      {"two_formats", zebra,
-       [](const ScratchFolder &dir) { dir.write("mamba_config.json", "{}"); },
+      {"two_formats", zebra, [](const ScratchFolder &dir) { dir.write("mamba_config.json", "{}"); },
        "DIR: expected the files of one format, found several of hybrid_config.json, "
        "mamba_config.json, MLA_config.json"},
       {"half_of_x_ecomla", xEcoMla,
        [](const ScratchFolder &dir) { dir.remove("mla_layer_config.json"); },
        "DIR: expected MLA_config.json and mla_layer_config.json, found only MLA_config.json"},
-      edited("rank_list_key", xEcoMla, mlaLayer,
-             [](json &document) { document["layer_rank_list"]["-1"] = json::object(); },
-             "$.layer_rank_list.-1: expected keys that are layers in [0, 4], found an object"),
-      edited("rank_list_layer", xEcoMla, mlaLayer,
-             [](json &document) { document["layer_rank_list"]["5"] = json::object(); },
-             "$.layer_rank_list.5: expected keys that are layers in [0, 4], found an object"),
-      edited("rank_list_rank", xEcoMla, mlaLayer,
-             [](json &document) { document["layer_rank_list"]["2"]["kv_rank"] = 5'000; },
-             "$.layer_rank_list.2.kv_rank: expected an integer in [1, 4096], found 5000"),
+      edited(
+          "rank_list_key", xEcoMla, mlaLayer,
+          [](json &document) { document["layer_rank_list"]["-1"] = json::object(); },
+          "$.layer_rank_list.-1: expected keys that are layers in [0, 4], found an object"),
+      edited(
+          "rank_list_layer", xEcoMla, mlaLayer,
+          [](json &document) { document["layer_rank_list"]["5"] = json::object(); },
+          "$.layer_rank_list.5: expected keys that are layers in [0, 4], found an object"),
+      edited(
+          "rank_list_rank", xEcoMla, mlaLayer,
+          [](json &document) { document["layer_rank_list"]["2"]["kv_rank"] = 5'000; },
+          "$.layer_rank_list.2.kv_rank: expected an integer in [1, 4096], found 5000"),
       field("x_ecomla_width", xEcoMla, mla, "d_model", 63,
             "expected 64, the hidden_size of config.json, found 63"),
       field("mambainllama_attention", mambaInLlama, mamba, "attn_layers", {-1},
             "expected a list of integers in [0, 4], found an array"),
-      edited("mambainllama_state", mambaInLlama, mamba,
-             [](json &document) { document["ssm_cfg"]["d_state"] = 1'024; },
-             "$.ssm_cfg.d_state: expected an integer in [2, 512], found 1024"),
+      edited(
+          "mambainllama_state", mambaInLlama, mamba,
+          [](json &document) { document["ssm_cfg"]["d_state"] = 1'024; },
+          "$.ssm_cfg.d_state: expected an integer in [2, 512], found 1024"),
   };
 }
 

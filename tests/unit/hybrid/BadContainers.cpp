@@ -32,8 +32,7 @@ std::string nested(size_t depth) {
 
 /// A file with this header and eight bytes of data.
 BadFile header(const std::string &name, const std::string &text, const std::string &message) {
-  return {name, model,
-          [text](const ScratchFolder &dir) { dir.writeTensors(weights, text, 8); },
+  return {name, model, [text](const ScratchFolder &dir) { dir.writeTensors(weights, text, 8); },
           "DIR/model.safetensors: " + message};
 }
 

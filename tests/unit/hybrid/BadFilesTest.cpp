@@ -87,8 +87,8 @@ TEST(BadFiles, UnknownKeysAreIgnored) {
 TEST(BadFiles, DerivedTensorsOfSavedInferenceModelsAreIgnored) {
   ScratchFolder dir("zebra-stories-260k");
   dir.editHeader([](nlohmann::json &header) {
-    for (const char *name : {"model.layers.0.mla.wk_b", "model.layers.0.mla.wv_b",
-                             "model.rotary_emb.inv_freq"})
+    for (const char *name :
+         {"model.layers.0.mla.wk_b", "model.layers.0.mla.wv_b", "model.rotary_emb.inv_freq"})
       header[name] = {{"dtype", "F32"}, {"shape", {0}}, {"data_offsets", {0, 0}}};
   });
   std::unique_ptr<Device> device = createReferenceDevice();
@@ -105,10 +105,10 @@ TEST(BadFiles, ShardsGiveTheSameModel) {
   size_t count = 0;
   for (const auto &[name, view] : (*whole)->tensors()) {
     const size_t shard = count++ % 2;
-    headers[shard][name] = {{"dtype", "F32"},
-                            {"shape", view.shape},
-                            {"data_offsets", {data[shard].size(),
-                                              data[shard].size() + view.bytes.size()}}};
+    headers[shard][name] = {
+        {"dtype", "F32"},
+        {"shape", view.shape},
+        {"data_offsets", {data[shard].size(), data[shard].size() + view.bytes.size()}}};
     data[shard].append(reinterpret_cast<const char *>(view.bytes.data()), view.bytes.size());
     map[name] = shard == 0 ? "a.safetensors" : "b.safetensors";
   }

@@ -114,8 +114,8 @@ TEST(ModelConfig, XEcoMlaRanksByLayerAndClassDefaults) {
     EXPECT_EQ(config.layers[i].mla()->numKvHeads, 8); // every head in kv_b
   }
   EXPECT_EQ(config.mlaRotary.scaling, RotaryConfig::Scaling::Yarn); // key "type"
-  EXPECT_EQ(config.mlaRotary.originalMaxPositions, 4096);          // absent
-  EXPECT_EQ(config.mlaRotary.theta, 10000);                        // absent
+  EXPECT_EQ(config.mlaRotary.originalMaxPositions, 4096);           // absent
+  EXPECT_EQ(config.mlaRotary.theta, 10000);                         // absent
   EXPECT_EQ(config.layers[0].normEps, 1e-5);
   EXPECT_EQ(config.parameterCount(false), 263'360);
 }

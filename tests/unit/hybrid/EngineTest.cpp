@@ -9,6 +9,7 @@
 
 #include "zorse/hybrid/Generator.h"
 #include "zorse/hybrid/OpList.h"
+#include "zorse/hybrid/Safetensors.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -21,6 +22,8 @@ namespace {
 std::string golden(const std::string &model) {
   return std::string(ZORSE_SOURCE_DIR) + "/tests/golden/" + model;
 }
+
+std::string messageOf(const Status &status) { return status ? "" : status.error().message; }
 
 class EngineTest : public testing::Test {
 protected:
@@ -47,14 +50,11 @@ protected:
   std::unique_ptr<Model> model;
 };
 
-std::string messageOf(const Status &status) { return status ? "" : status.error().message; }
-
 TEST_F(EngineTest, SlotsAreGivenAndTakenBack) {
   auto engine = create({.numSlots = 2, .maxLen = 16});
   EXPECT_EQ(*engine->open(), 0);
   EXPECT_EQ(*engine->open(), 1);
-  EXPECT_EQ(engine->open().error().message,
-            "all 2 slots are taken; close one or raise numSlots");
+  EXPECT_EQ(engine->open().error().message, "all 2 slots are taken; close one or raise numSlots");
   engine->close(0);
   EXPECT_EQ(*engine->open(), 0);
 }
@@ -112,7 +112,7 @@ TEST_F(EngineTest, RowsStopOneByOne) {
   EXPECT_EQ(result->rows[1].outputIds.size(), 2u);
   EXPECT_EQ(result->rows[2].stop, StopReason::CacheFull);
   EXPECT_EQ(result->rows[2].outputIds.size(), 7u); // six positions left, the seventh is not fed
-  EXPECT_EQ(*engine->open(), 0); // all slots are free again
+  EXPECT_EQ(*engine->open(), 0);                   // all slots are free again
 }
 
 TEST_F(EngineTest, EndOfSequenceStops) {
@@ -154,6 +154,65 @@ TEST_F(EngineTest, StreamedTextIsTheTextAfterThePrompt) {
   auto again = generate(*engine, {prompt("Tom went to the")}, options);
   ASSERT_TRUE(again);
   EXPECT_EQ(again->rows[0].outputIds, result->rows[0].outputIds); // the seed decides
+}
+
+TEST_F(EngineTest, QueriesWithoutARankAreOneProduct) {
+  // The same model with q_proj = q_b q_a in place of the two.
+  ScratchFolder dir("zebra-stories-260k");
+  auto sound = SafetensorsFile::open(dir.path("model.safetensors"));
+  ASSERT_TRUE(sound);
+  nlohmann::json header;
+  std::string data;
+  auto store = [&](const std::string &name, const std::vector<int64_t> &shape,
+                   const std::vector<float> &values) {
+    const size_t bytes = values.size() * sizeof(float);
+    header[name] = {
+        {"dtype", "F32"}, {"shape", shape}, {"data_offsets", {data.size(), data.size() + bytes}}};
+    data.append(reinterpret_cast<const char *>(values.data()), bytes);
+  };
+  for (const auto &[name, view] : (*sound)->tensors()) {
+    if (name.ends_with("q_a_proj.weight"))
+      continue;
+    if (!name.ends_with("q_b_proj.weight")) {
+      store(name, view.shape, view.toFloats());
+      continue;
+    }
+    std::string other = name;
+    other.replace(other.find("q_b"), 3, "q_a");
+    const std::vector<float> b = view.toFloats();
+    const std::vector<float> a = (*sound)->tensors().at(other).toFloats();
+    const size_t rank = static_cast<size_t>(view.shape[1]), rows = b.size() / rank;
+    const size_t width = a.size() / rank;
+    std::vector<float> product(rows * width);
+    for (size_t i = 0; i < rows; ++i)
+      for (size_t j = 0; j < width; ++j) {
+        double sum = 0;
+        for (size_t k = 0; k < rank; ++k)
+          sum += static_cast<double>(b[i * rank + k]) * a[k * width + j];
+        product[i * width + j] = static_cast<float>(sum);
+      }
+    std::string joined = name;
+    joined.replace(joined.find("q_b_proj"), 8, "q_proj");
+    store(joined, {static_cast<int64_t>(rows), static_cast<int64_t>(width)}, product);
+  }
+  const std::string text = header.dump();
+  dir.write("model.safetensors", littleEndian(text.size()) + text + data);
+  dir.editJson("hybrid_config.json", [](nlohmann::json &d) { d["q_lora_rank"] = nullptr; });
+
+  auto logitsOf = [&](const Model &of) {
+    auto engine = Engine::create(of, dispatcher, {.maxLen = 16});
+    EXPECT_TRUE(engine);
+    const std::vector<int32_t> tokens = prompt("Once upon a time");
+    const Engine::Run run{*(*engine)->open(), tokens};
+    EXPECT_EQ(messageOf((*engine)->prefill({&run, 1})), "");
+    return *(*engine)->logits();
+  };
+  const std::vector<float> want = logitsOf(*model);
+  auto joined = Model::load(dir.path(), *device);
+  ASSERT_TRUE(joined) << joined.error().message;
+  const std::vector<float> got = logitsOf(**joined);
+  for (size_t i = 0; i < want.size(); ++i)
+    ASSERT_NEAR(got[i], want[i], 1e-4) << i;
 }
 
 TEST_F(EngineTest, MisuseIsNamed) {

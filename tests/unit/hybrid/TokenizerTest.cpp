@@ -97,13 +97,13 @@ json byteLevelFile() {
     merges.push_back({left, right});
     vocab[left + right] = vocab.size();
   };
-  merge("h", "e");                   // 256
-  merge("l", "l");                   // 257
-  merge("he", "ll");                 // 258
-  merge("hell", "o");                // 259
-  merge(space, "w");                 // 260
-  merge("1", "2");                   // 261
-  vocab[space + "whole"] = 262;      // reached by ignore_merges alone
+  merge("h", "e");              // 256
+  merge("l", "l");              // 257
+  merge("he", "ll");            // 258
+  merge("hell", "o");           // 259
+  merge(space, "w");            // 260
+  merge("1", "2");              // 261
+  vocab[space + "whole"] = 262; // reached by ignore_merges alone
   const std::string pattern =
       R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+)";
   return {{"added_tokens",
@@ -170,9 +170,9 @@ TEST(Tokenizer, EmptyTextIsTheBeginToken) {
 
 TEST(Tokenizer, UnknownCharactersBecomeBytes) {
   // U+1F600 is F0 9F 98 80; byte tokens begin at id 3; the text begins with the lone "▁" 410.
-  EXPECT_THAT(*stories().encode("\xF0\x9F\x98\x80", false),
-              ElementsAre(stories().encode(" ", false)->back(), 3 + 0xF0, 3 + 0x9F, 3 + 0x98,
-                          3 + 0x80));
+  EXPECT_THAT(
+      *stories().encode("\xF0\x9F\x98\x80", false),
+      ElementsAre(stories().encode(" ", false)->back(), 3 + 0xF0, 3 + 0x9F, 3 + 0x98, 3 + 0x80));
 }
 
 TEST(Tokenizer, RandomTextComesBack) {
@@ -226,7 +226,7 @@ TEST(Tokenizer, StreamAfterAPromptKeepsTheLeadingSpace) {
 TEST(Tokenizer, SpecialTokensNeverComeFromText) {
   const Tokenizer all[] = {stories(), byteLevel()};
   std::mt19937_64 random(99);
-  const std::vector<std::string> spelled = {"<s>",  "</s>", "<unk>", "<|begin_of_text|>",
+  const std::vector<std::string> spelled = {"<s>",        "</s>",  "<unk>", "<|begin_of_text|>",
                                             "<|eot_id|>", "<0x0A>"};
   for (int i = 0; i < 1'000; ++i) {
     std::string text;
@@ -259,8 +259,7 @@ TEST(Tokenizer, ByteLevelSplitsMergesAndTemplate) {
   const Tokenizer tokenizer = byteLevel();
   EXPECT_THAT(*tokenizer.encode("hello"), ElementsAre(263, 259));
   // " w" merges, "orld" has no merges.
-  EXPECT_THAT(*tokenizer.encode("hello world", false),
-              ElementsAre(259, 260, 'o', 'r', 'l', 'd'));
+  EXPECT_THAT(*tokenizer.encode("hello world", false), ElementsAre(259, 260, 'o', 'r', 'l', 'd'));
   // Digits go in groups of three from the left, so the last "12" stands alone.
   EXPECT_THAT(*tokenizer.encode("34512", false), ElementsAre('3', '4', '5', 261));
   EXPECT_THAT(*tokenizer.encode("30012", false), ElementsAre('3', '0', '0', 261));

@@ -68,8 +68,8 @@ private:
 };
 
 struct EngineOptions {
-  int64_t numSlots = 1;       ///< sequences that the caches have room for
-  int64_t maxLen = 0;         ///< tokens of the longest sequence; 0: min(config().maxPositions, 4096)
+  int64_t numSlots = 1; ///< sequences that the caches have room for
+  int64_t maxLen = 0;   ///< tokens of the longest sequence; 0: min(config().maxPositions, 4096)
   int64_t prefillChunk = 512; ///< most tokens in one pass; longer prompts take several
 };
 

@@ -16,12 +16,13 @@ namespace zorse {
 /// How the next token is chosen. Filters apply in this order: repetition penalty, temperature,
 /// top-k, top-p, min-p; what is left is sampled.
 struct SamplingOptions {
-  double temperature = 0;       ///< 0: greedy, the largest logit; else in (0, 100]
-  int64_t topK = 0;             ///< keep the k largest; 0: all
-  double topP = 1;              ///< keep the smallest set that holds this probability, (0, 1]
-  double minP = 0;              ///< keep what has at least minP times the largest probability
-  double repetitionPenalty = 1; ///< of tokens seen, prompt included: positive logits / p, others * p
-  uint64_t seed = 0;            ///< row i draws from its own stream (seed, i)
+  double temperature = 0; ///< 0: greedy, the largest logit; else in (0, 100]
+  int64_t topK = 0;       ///< keep the k largest; 0: all
+  double topP = 1;        ///< keep the smallest set that holds this probability, (0, 1]
+  double minP = 0;        ///< keep what has at least minP times the largest probability
+  double repetitionPenalty =
+      1;             ///< of tokens seen, prompt included: positive logits / p, others * p
+  uint64_t seed = 0; ///< row i draws from its own stream (seed, i)
 
   Status check() const;
 };
@@ -58,9 +59,9 @@ struct GeneratedRow {
 struct GenerateResult {
   std::vector<GeneratedRow> rows;
   double prefillSeconds = 0, decodeSeconds = 0; ///< wall clock, sampling included
-  int64_t prefillTokens = 0; ///< prompt tokens of all rows
-  int64_t decodeTokens = 0;  ///< tokens made by decode steps, of all rows (the first token of a row
-                             ///< comes from the prefill)
+  int64_t prefillTokens = 0;                    ///< prompt tokens of all rows
+  int64_t decodeTokens = 0; ///< tokens made by decode steps, of all rows (the first token of a row
+                            ///< comes from the prefill)
   double prefillTokensPerSecond() const;
   double decodeTokensPerSecond() const;
 };

@@ -40,8 +40,8 @@ struct RotaryConfig {
   double theta = 10000;
   double factor = 1;
   int64_t originalMaxPositions = 4096;
-  double betaFast = 32, betaSlow = 1;          ///< Yarn: ends of the ramp, in rotations
-  double mscale = 1, mscaleAllDim = 0;         ///< Yarn: the amplitude of the tables
+  double betaFast = 32, betaSlow = 1;           ///< Yarn: ends of the ramp, in rotations
+  double mscale = 1, mscaleAllDim = 0;          ///< Yarn: the amplitude of the tables
   double lowFreqFactor = 1, highFreqFactor = 4; ///< Llama3
   /// Positions, frequencies and angles are rounded to the run dtype before cos and sin. The
   /// published MLA layers without scaling were trained that way in bf16 (positions above 256 are
@@ -71,7 +71,7 @@ struct MambaMixer {
 
   int64_t dInner() const { return numHeads * headDim; }
   int64_t dXb() const { return numKvHeads * headDim; }
-  int64_t convDim() const { return dInner() + 2 * dXb(); }                ///< x, B, C
+  int64_t convDim() const { return dInner() + 2 * dXb(); }                   ///< x, B, C
   int64_t projectedWidth() const { return dInner() + convDim() + numHeads; } ///< z, x, B, C, dt
 };
 

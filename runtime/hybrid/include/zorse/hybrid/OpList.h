@@ -13,21 +13,21 @@ namespace zorse {
 
 /// The ops of one layer; which ones are set depends on the mixer.
 struct MlaOps {
-  OpDesc qA, qB;      ///< linear; qA is absent (qB is q_proj) without a query rank
-  OpDesc kvA;         ///< linear h -> r + dr
-  OpDesc ropeAppend;  ///< mla_rope_append
+  OpDesc qA, qB;                 ///< linear; qA is absent (qB is q_proj) without a query rank
+  OpDesc kvA;                    ///< linear h -> r + dr
+  OpDesc ropeAppend;             ///< mla_rope_append
   OpDesc absorb, decode, expand; ///< one new token for each sequence
-  OpDesc expandCache; ///< linear r -> K (dn + dv), rows of the latent cache
-  OpDesc prefill;     ///< mla_prefill
-  OpDesc out;         ///< linear, residual
+  OpDesc expandCache;            ///< linear r -> K (dn + dv), rows of the latent cache
+  OpDesc prefill;                ///< mla_prefill
+  OpDesc out;                    ///< linear, residual
 };
 
 struct MambaOps {
-  OpDesc in;         ///< linear h -> z, x, B, C, dt
+  OpDesc in;                    ///< linear h -> z, x, B, C, dt
   OpDesc convUpdate, ssmUpdate; ///< one new token for each sequence
-  OpDesc conv, scan; ///< runs of tokens
-  OpDesc norm;       ///< gated_rmsnorm
-  OpDesc out;        ///< linear, residual
+  OpDesc conv, scan;            ///< runs of tokens
+  OpDesc norm;                  ///< gated_rmsnorm
+  OpDesc out;                   ///< linear, residual
 };
 
 struct GqaOps {
@@ -55,12 +55,12 @@ Result<ModelOps> describeOps(const ModelConfig &config, DType dtype, int64_t pas
 
 /// Where listOps() tunes.
 struct OpListOptions {
-  std::vector<int64_t> decodeBatches = {1}; ///< sequences in a decode step
+  std::vector<int64_t> decodeBatches = {1};   ///< sequences in a decode step
   std::vector<int64_t> prefillTokens = {512}; ///< tokens of a prefill pass, one sequence
-  int64_t context = 1024; ///< cached length in a decode step
-  int64_t maxLen = 4096;  ///< EngineOptions::maxLen
-  int64_t numSlots = 1;   ///< EngineOptions::numSlots
-  int64_t passTokens = 512; ///< EngineOptions::prefillChunk
+  int64_t context = 1024;                     ///< cached length in a decode step
+  int64_t maxLen = 4096;                      ///< EngineOptions::maxLen
+  int64_t numSlots = 1;                       ///< EngineOptions::numSlots
+  int64_t passTokens = 512;                   ///< EngineOptions::prefillChunk
 };
 
 /// Every distinct op of the model with every tuning point at which it runs, in order of first use;
