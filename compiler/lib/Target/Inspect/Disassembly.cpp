@@ -16,6 +16,7 @@
 #include "llvm/MC/MCRegisterInfo.h"
 #include "llvm/MC/MCSubtargetInfo.h"
 #include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/Endian.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Support/raw_ostream.h"
 
@@ -72,6 +73,22 @@ static const char *x86ClassOf(const llvm::MCInst &inst, llvm::StringRef mnemonic
   return mnemonic.starts_with("nop") || mnemonic.starts_with("int3") ? "other" : "scalar";
 }
 
+/// An instruction of 8 bytes asks for a literal behind itself. The GPUs of the gfx9 family have no
+/// such instruction, and LLVM's decoder crashes on it, so damaged code must not reach it.
+static bool wantsLiteralBeyondEnd(const uint8_t *bytes) {
+  uint32_t low = llvm::support::endian::read32le(bytes);
+  uint32_t high = llvm::support::endian::read32le(bytes + 4);
+  constexpr uint32_t literal = 255, sdwa = 249;
+  uint32_t family = low >> 26;
+  if (family == 0x34) // VOP3, VOP3P: three sources of nine bits
+    return (high & 511) == literal || (high >> 9 & 511) == literal || (high >> 18 & 511) == literal;
+  if (family == 0x38 || family == 0x3a) // MUBUF, MTBUF: the scalar offset
+    return high >> 24 == literal;
+  if (low >> 31 == 0 && (low & 511) == sdwa) // VOP1, VOP2, VOPC: both sources
+    return (high & 255) == literal || (low >> 9 & 255) == literal;
+  return false;
+}
+
 Status countInstructions(llvm::ArrayRef<uint8_t> code, const llvm::Triple &triple,
                          const std::string &cpu, std::map<std::string, int64_t> &mix) {
   initializeDisassemblers();
@@ -91,11 +108,21 @@ Status countInstructions(llvm::ArrayRef<uint8_t> code, const llvm::Triple &tripl
   if (!decoder || !printer)
     return runtimeError("no disassembler for " + triple.str());
 
-  bool isAmd = triple.isAMDGPU();
+  // The decoder stumbles over an instruction that the end of the code cuts off; zeros follow ours.
+  llvm::SmallVector<uint8_t> padded(code.begin(), code.end());
+  padded.append(32, 0);
+
+  bool isAmd = triple.isAMDGPU(), isGfx9 = llvm::StringRef(cpu).starts_with("gfx9");
   for (uint64_t at = 0; at < code.size();) {
+    if (isGfx9 && wantsLiteralBeyondEnd(padded.data() + at)) {
+      ++mix["other"];
+      at += 8;
+      continue;
+    }
     llvm::MCInst inst;
     uint64_t size = 0;
-    auto status = decoder->getInstruction(inst, size, code.drop_front(at), at, llvm::nulls());
+    auto status = decoder->getInstruction(inst, size, llvm::ArrayRef(padded).drop_front(at), at,
+                                          llvm::nulls());
     // A decoder that fails says how far to skip, or nothing.
     at += size ? size : isAmd ? 4 : 1;
     if (status == llvm::MCDisassembler::Fail) {
