@@ -33,6 +33,7 @@ public:
   Status recordAll(const std::vector<KernelRecord> &records,
                    const std::vector<CodeObject> &objects) override;
   Status storeCode(const CodeObject &object) override;
+  Result<std::optional<CodeObject>> loadCode(const KernelRecord &record) override;
   Result<std::optional<CodeObject>> loadCode(const std::string &codeHash) override;
   Result<std::optional<KernelRecord>> best(const OpDesc &op, const TargetDesc &target,
                                            const std::string &tuningPoint) override;
@@ -51,7 +52,7 @@ private:
   }
   Result<int64_t> opId(const OpDesc &op) const;
   Status writeCode(const CodeObject &object) const; ///< inside the caller's transaction
-  Result<std::optional<CodeObject>> readStored(const std::string &codeHash) const;
+  Result<std::optional<CodeObject>> firstCode(Result<Statement> rows) const;
   template <typename... Args>
   Result<std::vector<KernelRecord>> select(std::string_view rest, const Args &...args) const {
     std::string sql = std::string(db::selectRecords) + std::string(rest);
@@ -101,16 +102,6 @@ Status SqliteDatabase::recordAll(const std::vector<KernelRecord> &records,
   return transaction->commit();
 }
 
-/// What decides how the code is launched: everything but the names of where it came from.
-static std::string launchDescription(CodeObject object) {
-  object.opJson.clear();
-  object.configText.clear();
-  object.compilerRevision.clear();
-  object.instructionMix.clear();
-  object.bytes.clear();
-  return toJson(object);
-}
-
 Status SqliteDatabase::storeCode(const CodeObject &object) {
   if (Status status = requireWritable("store code"); !status)
     return status;
@@ -135,33 +126,22 @@ Status SqliteDatabase::writeCode(const CodeObject &object) const {
   if (metadata.size() + object.bytes.size() > maxCodeBytes)
     return usageError(fmt::format("a code object may take {} bytes, found {}", maxCodeBytes,
                                   metadata.size() + object.bytes.size()));
-  Status status = connection->run(
-      "INSERT INTO code_object (hash, metadata, metadata_hash, bytes, arch, scratch_bytes, "
-      "lds_bytes, vector_regs, scalar_regs, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, "
-      "?9, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')) ON CONFLICT (hash) DO NOTHING",
-      hash, metadata, hashText(metadata).hex(), std::span<const uint8_t>(object.bytes), object.arch,
-      most.scratchBytes, most.ldsBytes, most.vgprs, most.sgprs);
+  Status status = connection->run("INSERT INTO code (hash, bytes, created_at) VALUES (?1, ?2, "
+                                  "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')) "
+                                  "ON CONFLICT (hash) DO NOTHING",
+                                  hash, std::span<const uint8_t>(object.bytes));
   if (!status)
     return status;
-  // Two configurations may give the same bytes; then one row serves both, if it is launched alike.
-  Result<std::optional<CodeObject>> stored = readStored(hash);
-  if (!stored)
-    return stored.takeError();
-  if (!*stored || launchDescription(**stored) != launchDescription(object))
-    return db::databaseError(fmt::format("the code {} of {} is stored already with another launch "
-                                         "geometry, from {}; it was left as it is",
-                                         hash, object.configText,
-                                         *stored ? (*stored)->configText : "nothing"));
-  return Status();
+  return connection->run(
+      "INSERT OR REPLACE INTO code_object (code_hash, op_hash, arch, config_text, metadata, "
+      "metadata_hash, scratch_bytes, lds_bytes, vector_regs, scalar_regs) "
+      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+      hash, hashText(object.opJson).hex(), object.arch, object.configText, metadata,
+      hashText(metadata).hex(), most.scratchBytes, most.ldsBytes, most.vgprs, most.sgprs);
 }
 
-Result<std::optional<CodeObject>> SqliteDatabase::loadCode(const std::string &codeHash) {
-  return readStored(codeHash);
-}
-
-Result<std::optional<CodeObject>> SqliteDatabase::readStored(const std::string &codeHash) const {
-  Result<Statement> rows = connection->query(
-      "SELECT hash, metadata, metadata_hash, bytes FROM code_object WHERE hash = ?1", codeHash);
+/// The code object of the first row of a query made from selectCode.
+Result<std::optional<CodeObject>> SqliteDatabase::firstCode(Result<Statement> rows) const {
   if (!rows)
     return rows.takeError();
   Result<bool> row = rows->step();
@@ -173,6 +153,19 @@ Result<std::optional<CodeObject>> SqliteDatabase::readStored(const std::string &
   if (!object)
     return object.takeError();
   return std::optional<CodeObject>(object.take());
+}
+
+Result<std::optional<CodeObject>> SqliteDatabase::loadCode(const KernelRecord &record) {
+  return firstCode(connection->query(
+      std::string(db::selectCode) +
+          "WHERE code_hash = ?1 AND op_hash = ?2 AND arch = ?3 AND config_text = ?4",
+      record.codeHash, hashText(record.opJson).hex(), record.arch, record.configText));
+}
+
+Result<std::optional<CodeObject>> SqliteDatabase::loadCode(const std::string &codeHash) {
+  return firstCode(connection->query(std::string(db::selectCode) +
+                                         "WHERE code_hash = ?1 ORDER BY op_hash, arch, config_text",
+                                     codeHash));
 }
 
 // The op is looked up first: SQLite evaluates the view for one op only if its id is a constant, and

@@ -62,19 +62,22 @@ static Status findContentFaults(const Connection &connection, std::vector<std::s
             fmt::format("the op {} has a description that hashes to {}", row.text(0), found));
     });
   if (status)
-    status = forEachRow(
-        connection, "SELECT hash, metadata, metadata_hash, bytes FROM code_object ORDER BY hash",
-        [&](const Statement &row) {
-          if (Result<CodeObject> object = readCode(connection, row); !object)
-            faults.push_back(object.error().message);
-        });
+    status = forEachRow(connection,
+                        std::string(selectCode) + "ORDER BY code_hash, op_hash, arch, config_text",
+                        [&](const Statement &row) {
+                          if (Result<CodeObject> object = readCode(connection, row); !object)
+                            faults.push_back(object.error().message);
+                        });
   if (status)
     status = forEachRow(connection,
                         "SELECT trial.id, op.kind, config.text, trial.code_hash FROM best "
                         "JOIN trial ON trial.id = best.trial_id JOIN op ON op.id = trial.op_id "
+                        "JOIN target ON target.id = trial.target_id "
                         "JOIN config ON config.id = trial.config_id "
-                        "WHERE trial.code_hash NOT IN (SELECT hash FROM code_object) "
-                        "ORDER BY trial.id",
+                        "LEFT JOIN code_object o ON o.code_hash = trial.code_hash AND "
+                        "o.op_hash = op.hash AND o.arch = target.arch AND "
+                        "o.config_text = config.text "
+                        "WHERE o.code_hash IS NULL ORDER BY trial.id",
                         [&](const Statement &row) {
                           faults.push_back(fmt::format(
                               "trial {} wins for {} with {}, but its code {} is not stored",

@@ -14,8 +14,12 @@
 
 namespace zorse::db {
 
-/// The code object of the current row (hash, metadata, metadata_hash, bytes), checked against its
-/// hashes.
+/// SELECT … FROM code_object joined with its bytes; append WHERE and ORDER BY.
+inline constexpr std::string_view selectCode =
+    "SELECT code_hash, metadata, metadata_hash, bytes FROM code_object "
+    "JOIN code ON code.hash = code_object.code_hash ";
+
+/// The code object of the current row of selectCode, checked against its hashes.
 Result<CodeObject> readCode(const Connection &connection, const Statement &row);
 
 /// Every fault of the file, in words; empty if it is sound.

@@ -22,19 +22,28 @@ CREATE TABLE config (
   text TEXT NOT NULL UNIQUE -- canonical text, "block_n=64,kv_splits=8"
 ) STRICT;
 
--- Machine code under the hash of its bytes. The resources repeat what `metadata` says, as the
--- largest value over the kernels, so that SQL can rank by them.
+-- Machine code under the hash of its bytes.
+CREATE TABLE code (
+  hash       TEXT PRIMARY KEY CHECK (length(hash) = 32),
+  bytes      BLOB NOT NULL,
+  created_at TEXT NOT NULL
+) STRICT;
+
+-- How code is launched, for what it was compiled for: two ops, configurations or architectures may
+-- give the same bytes and yet other grids or arguments. The resources repeat what `metadata` says,
+-- as the largest value over the kernels, so that SQL can rank by them.
 CREATE TABLE code_object (
-  hash           TEXT PRIMARY KEY CHECK (length(hash) = 32),
-  metadata       TEXT NOT NULL,
-  metadata_hash  TEXT NOT NULL CHECK (length(metadata_hash) = 32),
-  bytes          BLOB NOT NULL,
-  arch           TEXT NOT NULL,
-  scratch_bytes  INTEGER NOT NULL,
-  lds_bytes      INTEGER NOT NULL,
-  vector_regs    INTEGER NOT NULL,
-  scalar_regs    INTEGER NOT NULL,
-  created_at     TEXT NOT NULL
+  code_hash     TEXT NOT NULL REFERENCES code (hash),
+  op_hash       TEXT NOT NULL CHECK (length(op_hash) = 32),
+  arch          TEXT NOT NULL,
+  config_text   TEXT NOT NULL,
+  metadata      TEXT NOT NULL,
+  metadata_hash TEXT NOT NULL CHECK (length(metadata_hash) = 32),
+  scratch_bytes INTEGER NOT NULL,
+  lds_bytes     INTEGER NOT NULL,
+  vector_regs   INTEGER NOT NULL,
+  scalar_regs   INTEGER NOT NULL,
+  PRIMARY KEY (code_hash, op_hash, arch, config_text)
 ) STRICT, WITHOUT ROWID;
 
 -- `code_hash` and `source` are empty until known. A row may name code that is not stored: only
@@ -82,12 +91,15 @@ CREATE VIEW best AS
 WITH eligible AS (
   SELECT t.id AS trial_id, t.op_id, t.target_id, t.tuning_point, c.text AS config_text,
          CASE t.source WHEN 'measured' THEN 0 WHEN 'simulated' THEN 1 ELSE 2 END AS source_rank,
-         m.median_us, m.low_us, m.high_us, o.hash IS NULL AS code_missing,
+         m.median_us, m.low_us, m.high_us, o.code_hash IS NULL AS code_missing,
          o.scratch_bytes, o.lds_bytes, o.vector_regs, o.scalar_regs
   FROM trial t
   JOIN measurement m ON m.trial_id = t.id
   JOIN config c ON c.id = t.config_id
-  LEFT JOIN code_object o ON o.hash = t.code_hash
+  JOIN op ON op.id = t.op_id
+  JOIN target ON target.id = t.target_id
+  LEFT JOIN code_object o ON o.code_hash = t.code_hash AND o.op_hash = op.hash AND
+                             o.arch = target.arch AND o.config_text = c.text
   WHERE t.state = 'ok' AND t.verified = 1 AND t.source <> '' AND t.code_hash <> ''
 ),
 trusted AS (

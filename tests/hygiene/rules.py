@@ -77,8 +77,8 @@ OUTSIDE_WALLS = [
     ("oneapi/", {"bench"}),
 ]
 
-# The compiler has one public header and it shows no MLIR.
-COMPILER_PUBLIC_HEADERS = {"zorse/compiler/Compile.h"}
+# The compiler has two public headers and they show no MLIR.
+COMPILER_PUBLIC_HEADERS = {"zorse/compiler/Compile.h", "zorse/compiler/Inspect.h"}
 
 SOURCE_SUFFIXES = (".cpp", ".c")
 # Python and shell files need not be in a CMakeLists, nor these folders of test data.

@@ -7,7 +7,6 @@
 #include "CodeJson.h"
 
 #include <fmt/format.h>
-#include <numeric>
 #include <sstream>
 
 namespace zorse::tool {
@@ -111,7 +110,8 @@ std::string describeCode(const CodeObject &object) {
   if (!object.arguments.empty()) {
     text += "arguments ";
     for (const KernelArgument &argument : object.arguments)
-      text += fmt::format(" {}:{}", argument.name, argument.dtype);
+      text +=
+          fmt::format(" {}{}{}", argument.name, argument.dtype.empty() ? "" : ":", argument.dtype);
     text += '\n';
   }
   for (const WorkspaceInfo &workspace : object.workspaces)

@@ -94,11 +94,12 @@ static VerbResult runCompile(const Tool &tool, const CompileArguments &arguments
 
 void addCompile(CLI::App &app, Tool &tool) {
   auto arguments = std::make_shared<CompileArguments>();
-  CLI::App *verb =
-      addVerb(app, tool, "compile", "Compiles the kernels of one op for one target.",
-              "  zorse compile op.json --target gfx942 -o op.hsaco --format json\n"
-              "  zorse compile op.json --config block_n=64,kv_splits=8 --emit asm\n"
-              "  echo '{\"op\":\"rmsnorm\",\"hidden_size\":2048}' | zorse compile - -o rmsnorm.so");
+  CLI::App *verb = addVerb(
+      app, tool, "compile", "Compiles the kernels of one op for one target.",
+      "  zorse compile op.json --target " + exampleGpu() +
+          " -o op.hsaco --format json\n"
+          "  zorse compile op.json --config block_n=64,kv_splits=8 --emit asm\n"
+          "  echo '{\"op\":\"rmsnorm\",\"hidden_size\":2048}' | zorse compile - -o rmsnorm.so");
   verb->add_option("op", arguments->opPath, "JSON description of the op; - is stdin")
       ->required()
       ->option_text("OP.json");

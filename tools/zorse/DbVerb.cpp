@@ -57,7 +57,7 @@ static VerbResult runList(const Tool &tool, const ListArguments &arguments) {
     return 0;
   }
   fmt::print("{}", recordTable(shown, winners));
-  spdlog::info("{} of {} trials, {} winners (*), in {}", shown.size(), total, winners.size(),
+  spdlog::info("{} of {} shown, {} winners (*), in {}", shown.size(), total, winners.size(),
                (*database)->path());
   return 0;
 }
@@ -83,7 +83,7 @@ static VerbResult runShow(const Tool &tool, int64_t id) {
     return winning.takeError();
   bool isWinner = std::any_of(winning->begin(), winning->end(),
                               [&](const KernelRecord &record) { return record.id == id; });
-  Result<std::optional<CodeObject>> code = (*database)->loadCode(found->codeHash);
+  Result<std::optional<CodeObject>> code = (*database)->loadCode(*found);
   if (!code)
     return code.takeError();
   if (!tool.isJson()) {
@@ -141,7 +141,8 @@ void addDb(CLI::App &app, Tool &tool) {
   auto arguments = std::make_shared<ListArguments>();
   CLI::App *list = addVerb(*db, tool, "ls", "Lists trials; * marks winners.",
                            "  zorse db ls --winners --op mla_decode\n"
-                           "  zorse db ls --target gfx942 --limit 20 --format json");
+                           "  zorse db ls --target " +
+                               exampleGpu() + " --limit 20 --format json");
   addDatabaseOption(*list, tool);
   list->add_option("--op", arguments->kind, "only this kind")->option_text("KIND");
   addTargetOption(*list, arguments->arch)->description("only this architecture");

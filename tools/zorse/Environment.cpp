@@ -84,8 +84,8 @@ Result<Environment> readEnvironment() {
       continue;
     }
     if (!value.empty() && !known->read(value, environment))
-      return usageError(
-          fmt::format("the environment variable {} is {}, found '{}'", name, known->type, value));
+      return usageError(fmt::format("environment variable {}: expected {}, found '{}'", name,
+                                    known->type, value));
   }
   return environment;
 }

@@ -67,7 +67,7 @@ Result<bool> KernelMaker::recall(const Task &task) {
     if (record.state != TrialState::Ok || record.codeHash.empty() ||
         record.compilerRevision != compilerRevision())
       continue;
-    Result<std::optional<CodeObject>> code = database.loadCode(record.codeHash);
+    Result<std::optional<CodeObject>> code = database.loadCode(record);
     if (!code) {
       spdlog::warn("{}", code.error().message); // made again below
       continue;

@@ -29,7 +29,7 @@ public:
   }
   std::string make_footer(const CLI::App *app) const override {
     bool isVerb = app->get_parent() != nullptr;
-    return isVerb ? "" : "\nEnvironment:\n" + describeEnvironment();
+    return isVerb ? "" : "Environment:\n" + describeEnvironment();
   }
 };
 
@@ -61,6 +61,11 @@ CLI::Option *addTargetOption(CLI::App &verb, std::string &arch) {
       ->option_text("ARCH");
 }
 
+const std::string &exampleGpu() {
+  auto isGpu = [](const TargetDesc &target) { return !target.isHost(); };
+  return std::find_if(allTargets().begin(), allTargets().end(), isGpu)->arch;
+}
+
 static void configureLogging(const Tool &tool) {
   auto mode = tool.usesColor() ? spdlog::color_mode::always : spdlog::color_mode::never;
   auto logger = spdlog::stderr_color_st("zorse", mode);
@@ -82,24 +87,30 @@ static std::vector<std::string> verbNames(const CLI::App &app) {
 }
 
 /// The first argument must be a verb or an option; the parser's own words about it are of no help.
-static Status checkVerb(const CLI::App &app, int argc, char **argv) {
+static Status checkVerb(const CLI::App &app, std::span<char *> arguments) {
   std::vector<std::string> names = verbNames(app);
-  if (argc < 2)
-    return usageError(
-        fmt::format("a verb is needed: {}; `zorse --help` explains them", fmt::join(names, ", ")));
-  std::string word = argv[1];
-  if (word.starts_with("-") || std::find(names.begin(), names.end(), word) != names.end())
+  if (names.empty())
     return Status();
+  std::string verbs = fmt::format("{}", fmt::join(names, ", "));
+  if (arguments.empty())
+    return usageError(
+        fmt::format("{} needs a verb: {}; `--help` explains them", app.get_name(), verbs));
+  std::string word = arguments[0];
+  if (word.starts_with("-"))
+    return Status();
+  if (std::find(names.begin(), names.end(), word) != names.end())
+    return checkVerb(*app.get_subcommand(word), arguments.subspan(1));
   std::string guess = closest(word, names);
-  return usageError(fmt::format("unknown verb '{}'{}; the verbs are {}", word,
-                                guess.empty() ? "" : fmt::format(", did you mean '{}'?", guess),
-                                fmt::join(names, ", ")));
+  return usageError(fmt::format("unknown verb '{}'{}; the verbs of {} are {}", word,
+                                guess.empty() ? "" : fmt::format(" (did you mean '{}'?)", guess),
+                                app.get_name(), verbs));
 }
 
 static Error parseFailure(const CLI::ParseError &error) {
   std::string message = error.what();
-  if (message.size() > 1 && std::isupper(static_cast<unsigned char>(message[0])) &&
-      std::islower(static_cast<unsigned char>(message[1])))
+  // Sentences of the parser; names of options and arguments stay as they are.
+  bool isSentence = message.size() > 1 && !std::isupper(static_cast<unsigned char>(message[1]));
+  if (isSentence)
     message[0] = static_cast<char>(std::tolower(static_cast<unsigned char>(message[0])));
   while (!message.empty() && (message.back() == '.' || message.back() == '\n'))
     message.pop_back();
@@ -118,8 +129,8 @@ static int runTool(int argc, char **argv) {
   app.formatter(std::make_shared<ExamplesFirst>());
   app.set_version_flag("--version", "zorse " ZORSE_VERSION);
   app.require_subcommand(1);
-  app.footer("  zorse run tests/golden/zebra-stories-5m --prompt \"Once upon a time\"\n"
-             "  zorse tune --model tests/golden/zebra-stories-5m --budget 60s\n"
+  app.footer("  zorse run MODEL_DIR --prompt \"Once upon a time\"\n"
+             "  zorse tune --model MODEL_DIR --budget 60s\n"
              "  echo '{\"op\":\"rmsnorm\",\"hidden_size\":2048}' | zorse compile - --emit tile");
 #ifdef ZORSE_HAS_COMPILER
   addCompile(app, tool);
@@ -127,12 +138,12 @@ static int runTool(int argc, char **argv) {
 #endif
   addRun(app, tool);
   addDb(app, tool);
-#ifdef ZORSE_HAS_INSPECT
+#ifdef ZORSE_HAS_COMPILER
   addInspect(app, tool);
 #endif
   addDoctor(app, tool);
 
-  if (Status status = checkVerb(app, argc, argv); !status)
+  if (Status status = checkVerb(app, std::span(argv, argc).subspan(argc > 0 ? 1 : 0)); !status)
     return fail(status.error());
   try {
     app.parse(argc, argv);

@@ -112,8 +112,8 @@ static void printOutcome(const Tuned &tuned) {
   const TuneOutcome &outcome = tuned.outcome;
   std::string line = fmt::format("{} at {}: ", tuned.op.kind(), tuned.op.tuningPointJson());
   if (!outcome.best || !outcome.best->measurement) {
-    fmt::print("{}nothing usable, {} of {} trials failed\n", line, outcome.failed,
-               outcome.selected);
+    fmt::print("{}no result; of {} configurations {} were tried, {} failed\n", line,
+               outcome.selected, outcome.ok + outcome.failed + outcome.reused, outcome.failed);
     return;
   }
   double best = outcome.best->measurement->medianUs;
@@ -122,8 +122,8 @@ static void printOutcome(const Tuned &tuned) {
   if (outcome.baseline && outcome.baseline->measurement)
     line +=
         fmt::format(", {:.2f}x of the defaults", outcome.baseline->measurement->medianUs / best);
-  fmt::print("{}), {} ok, {} failed, {} reused\n", line, outcome.ok, outcome.failed,
-             outcome.reused);
+  fmt::print("{}); of {} {} ok, {} failed, {} known before\n", line, outcome.selected, outcome.ok,
+             outcome.failed, outcome.reused);
 }
 
 static int exitCodeFor(const std::vector<Tuned> &results) {
@@ -228,6 +228,12 @@ static VerbResult runTune(const Tool &tool, TuneArguments arguments) {
     spdlog::warn("stopped; everything finished is kept, go on with: {}", request->resumeCommand);
     return interruptedExitCode();
   }
+  auto unfinished = std::count_if(results.begin(), results.end(),
+                                  [](const Tuned &tuned) { return !tuned.outcome.complete; }) +
+                    static_cast<std::ptrdiff_t>(request->ops.size() - results.size());
+  if (unfinished > 0)
+    spdlog::info("{} of {} searches were cut short; go on with: {}", unfinished,
+                 request->ops.size(), request->resumeCommand);
   if (!target->isHost())
     spdlog::info("no device of {} is here: the order is predicted (source model), and no "
                  "prediction becomes a winner",
@@ -241,7 +247,8 @@ void addTune(CLI::App &app, Tool &tool) {
       addVerb(app, tool, "tune", "Finds the fastest correct configuration of an op or a model.",
               "  zorse tune op.json --budget 30s\n"
               "  zorse tune --model MODEL_DIR --space quick --db kernels.db\n"
-              "  zorse tune op.json --target gfx942 --dry-run");
+              "  zorse tune op.json --target " +
+                  exampleGpu() + " --dry-run");
   addTuneOptions(*verb, tool, *arguments);
   verb->callback([&tool, arguments] {
     tool.action = [&tool, arguments] { return runTune(tool, *arguments); };

@@ -13,11 +13,11 @@ namespace zorse::tool {
 // Each adds its verb with its options to the command line.
 #ifdef ZORSE_HAS_COMPILER
 void addCompile(CLI::App &app, Tool &tool);
+void addInspect(CLI::App &app, Tool &tool);
 void addTune(CLI::App &app, Tool &tool);
 #endif
 void addDb(CLI::App &app, Tool &tool);
 void addDoctor(CLI::App &app, Tool &tool);
-void addInspect(CLI::App &app, Tool &tool);
 void addRun(CLI::App &app, Tool &tool);
 
 /// A verb with a sentence and examples, one a line, which stand first on its help page.
@@ -27,5 +27,7 @@ CLI::App *addVerb(CLI::App &app, Tool &tool, const std::string &name, const std:
 // Options that several verbs have.
 void addDatabaseOption(CLI::App &verb, Tool &tool);
 CLI::Option *addTargetOption(CLI::App &verb, std::string &arch);
+/// The name of a GPU, for examples on help pages.
+const std::string &exampleGpu();
 
 } // namespace zorse::tool

@@ -59,7 +59,7 @@ Result<CodeObject> KernelSource::find(const OpDesc &op, const std::vector<Candid
   std::vector<std::string> reasons;
   for (const Candidate *candidate : byDistance(candidates, bucket, target)) {
     const KernelRecord &record = candidate->record;
-    Result<std::optional<CodeObject>> code = database->loadCode(record.codeHash);
+    Result<std::optional<CodeObject>> code = database->loadCode(record);
     if (code.ok() && *code)
       return std::move(**code);
     std::string reason = fmt::format(

@@ -36,23 +36,33 @@ TEST_F(CodeObjectTest, AbsentCodeIsNoError) {
   EXPECT_FALSE(out->has_value());
 }
 
-TEST_F(CodeObjectTest, TheSameBytesFromAnotherConfigurationShareARow) {
-  CodeObject first = sampleCode(3), second = sampleCode(3);
-  second.configText = "block_m=16,waves=99";
-  ASSERT_TRUE(database->storeCode(first).ok());
-  EXPECT_TRUE(database->storeCode(second).ok());
-  EXPECT_EQ((*database->loadCode(first.codeHash().hex()))->configText, first.configText);
+/// The trial that this code is of.
+KernelRecord trialOf(const CodeObject &code) {
+  KernelRecord trial = sampleRecord(code.configText, 12, 1);
+  trial.opJson = code.opJson;
+  trial.arch = code.arch;
+  trial.codeHash = code.codeHash().hex();
+  return trial;
 }
 
-TEST_F(CodeObjectTest, TheSameBytesLaunchedInAnotherWayAreRefused) {
-  CodeObject first = sampleCode(3), second = sampleCode(3);
-  second.kernels[0].grid[1] = Expr::constant(8);
+TEST_F(CodeObjectTest, TheSameBytesKeepTheLaunchOfEachOrigin) {
+  CodeObject first = sampleCode(3), second = sampleCode(3), third = sampleCode(3);
   second.configText = "block_m=16,waves=99";
-  ASSERT_TRUE(database->storeCode(first).ok());
-  Error error = errorOf(database->storeCode(second));
-  EXPECT_EQ(error.message, "the code " + first.codeHash().hex() +
-                               " of block_m=16,waves=99 is stored already with another launch "
-                               "geometry, from block_m=16,waves=3; it was left as it is");
+  second.kernels[0].grid[1] = Expr::constant(8);
+  third.arch = "gfx90a";
+  for (const CodeObject &code : {first, second, third})
+    ASSERT_TRUE(database->storeCode(code).ok());
+  for (const CodeObject &code : {first, second, third}) {
+    Result<std::optional<CodeObject>> out = database->loadCode(trialOf(code));
+    ASSERT_TRUE(out.ok());
+    ASSERT_TRUE(out->has_value());
+    EXPECT_EQ(toJson(**out), toJson(code));
+    EXPECT_EQ((*out)->bytes, code.bytes);
+  }
+  KernelRecord other = trialOf(first);
+  other.configText = "waves=1234";
+  EXPECT_FALSE(database->loadCode(other)->has_value());
+  EXPECT_TRUE(database->loadCode(other.codeHash)->has_value());
 }
 
 TEST_F(CodeObjectTest, ChangedBytesAreNoticed) {
@@ -60,7 +70,7 @@ TEST_F(CodeObjectTest, ChangedBytesAreNoticed) {
   std::string hash = code.codeHash().hex();
   ASSERT_TRUE(database->storeCode(code).ok());
   database.reset();
-  tamper(path, "UPDATE code_object SET bytes = x'00112233'");
+  tamper(path, "UPDATE code SET bytes = x'00112233'");
   database = openForWriting(path);
   uint8_t changed[] = {0x00, 0x11, 0x22, 0x33};
   std::string message = "database is corrupt: " + path + ": the code object " + hash +
@@ -88,9 +98,7 @@ TEST_F(CodeObjectTest, AChangedDescriptionIsNoticed) {
 TEST_F(CodeObjectTest, VerifyFindsASoundDatabaseSound) {
   CodeObject code = sampleCode(3);
   ASSERT_TRUE(database->storeCode(code).ok());
-  KernelRecord trial = sampleRecord("waves=1", 12, 1);
-  trial.codeHash = code.codeHash().hex();
-  ASSERT_TRUE(database->record(trial).ok());
+  ASSERT_TRUE(database->record(trialOf(code)).ok());
   EXPECT_EQ(database->verify().take(), std::vector<std::string>());
 }
 

@@ -69,6 +69,7 @@ protected:
       CodeObject code = sampleCode(i, i * 64, i);
       KernelRecord record = sampleRecord("waves=" + std::to_string(i), 10 + i % 7, 1);
       record.codeHash = code.codeHash().hex();
+      code.configText = record.configText;
       ASSERT_TRUE(database->storeCode(code).ok());
       ASSERT_TRUE(database->record(record).ok());
       hashes.push_back(record.codeHash);

@@ -24,6 +24,7 @@ namespace {
   for (int number = firstNumber;; ++number) {
     CodeObject code = sampleCode(number % 50);
     KernelRecord record = sampleRecord("waves=" + std::to_string(number), 10, 1);
+    code.configText = record.configText;
     record.codeHash = code.codeHash().hex();
     if (!database->storeCode(code) || !database->record(record))
       ::_exit(1);

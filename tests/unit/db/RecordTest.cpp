@@ -145,9 +145,9 @@ TEST_F(RecordTest, ABareCompilationDoesNotReplaceAMeasurement) {
 TEST_F(RecordTest, RecordsSeveralAtOnceOrNone) {
   std::vector<KernelRecord> records = {sampleRecord("waves=1", 12, 1),
                                        sampleRecord("waves=2", 11, 1)};
-  CodeObject code = sampleCode(1), clash = sampleCode(1);
-  clash.kernels[0].grid[0] = Expr::constant(7);
-  EXPECT_FALSE(database->recordAll(records, {code, clash}).ok());
+  CodeObject code = sampleCode(1), tooLarge = sampleCode(2);
+  tooLarge.bytes.resize((64 << 20) + 1);
+  EXPECT_EQ(errorOf(database->recordAll(records, {code, tooLarge})).code, ErrorCode::Usage);
   EXPECT_TRUE(all().empty());
   EXPECT_FALSE(database->loadCode(code.codeHash().hex())->has_value());
   EXPECT_FALSE(database->recordAll({sampleRecord("", 1, 0)}, {code}).ok());

@@ -26,6 +26,7 @@ protected:
   /// Stores code with these resources and records a trial that names it.
   void recordWithCode(KernelRecord trial, int seed, int64_t ldsBytes, int64_t vgprs) {
     CodeObject code = sampleCode(seed, ldsBytes, vgprs);
+    code.configText = trial.configText;
     ASSERT_TRUE(database->storeCode(code).ok());
     trial.codeHash = code.codeHash().hex();
     record(trial);

@@ -69,13 +69,17 @@ public:
   /// a measurement gives way to the result of the same revision. A row that is Queued, Running or
   /// Interrupted never replaces a finished one; the id of the finished row is returned then.
   virtual Result<int64_t> record(const KernelRecord &record) = 0;
-  /// Stores machine code under its hash; storing it twice is no error.
+  /// Stores machine code under its hash and how it is launched under its op, arch and
+  /// configuration; storing it twice is no error.
   virtual Status storeCode(const CodeObject &object) = 0;
   /// record() and storeCode() of several, in one transaction: all or none, with one wait for the
   /// disk instead of two each.
   virtual Status recordAll(const std::vector<KernelRecord> &records,
                            const std::vector<CodeObject> &objects) = 0;
-  /// The code object with this hash, checked against its hash; nullopt if absent.
+  /// The code object of a trial, checked against its hashes; nullopt if its code is not stored.
+  virtual Result<std::optional<CodeObject>> loadCode(const KernelRecord &record) = 0;
+  /// A code object with these bytes. Different ops or configurations may share bytes; then it is
+  /// any of theirs, good for looking at, not for launching.
   virtual Result<std::optional<CodeObject>> loadCode(const std::string &codeHash) = 0;
 
   /// The winner for this key: the fastest verified Ok row of the best source (measured before
