@@ -75,7 +75,7 @@ class WallsTest(CheckTest):
         self.expect("walls", {"compiler/include/zorse/compiler/Passes.h": "",
                               "tools/A.cpp": '#include "zorse/compiler/Passes.h"\n'},
                     "tools/A.cpp: includes zorse/compiler/Passes.h; outside the compiler only "
-                    "zorse/compiler/Compile.h is seen")
+                    "zorse/compiler/Compile.h, zorse/compiler/Inspect.h is seen")
 
     def test_private_header(self):
         files = {"compiler/lib/Schedule/Tiles.h": "",
