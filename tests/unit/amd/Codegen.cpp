@@ -22,7 +22,8 @@ template <typename T> static T must(Result<T> result) {
   return result.take();
 }
 
-AmdCode compileFor(std::string_view arch, std::string_view request, std::string_view config) {
+AmdCode compileFor(std::string_view arch, std::string_view request, std::string_view config,
+                   bool keepText) {
   OpDesc op = must(OpDesc::parse(request));
   TargetDesc target = must(findTarget(arch));
   KernelConfig knobs = must(KernelConfig::parse(config, op, target));
@@ -33,7 +34,7 @@ AmdCode compileFor(std::string_view arch, std::string_view request, std::string_
   auto program = must(schedule::makeTileProgram({op, target, knobs}, context));
   if (failed(lowerTileToAmd(*program.module, target)) || failed(lowerAmdToLLVM(*program.module)))
     throw std::runtime_error("the lowering failed");
-  return must(generateAmdCode(*program.module, target, 3, /*keepText=*/false));
+  return must(generateAmdCode(*program.module, target, 3, keepText));
 }
 
 } // namespace zorse::test

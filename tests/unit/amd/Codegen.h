@@ -14,6 +14,7 @@ namespace zorse::test {
 
 /// The machine code of an op with its default configuration, or that of `config`. Throws
 /// std::runtime_error with the message of whatever fails.
-AmdCode compileFor(std::string_view arch, std::string_view request, std::string_view config = "");
+AmdCode compileFor(std::string_view arch, std::string_view request, std::string_view config = "",
+                   bool keepText = false);
 
 } // namespace zorse::test

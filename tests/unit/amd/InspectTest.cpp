@@ -13,6 +13,7 @@
 #include <gtest/gtest.h>
 
 #include <random>
+#include <sstream>
 
 namespace zorse::test {
 namespace {
@@ -67,6 +68,38 @@ TEST(Inspect, NamesEachGpu) {
   }
 }
 
+/// The same classes by the names in the assembly.
+std::map<std::string, int64_t> countText(const std::string &assembly) {
+  const std::pair<const char *, const char *> prefixes[] = {
+      {"v_mfma", "mfma"},       {"v_", "valu"},         {"s_waitcnt", "waitcnt"},
+      {"s_barrier", "barrier"}, {"s_load", "smem"},     {"s_branch", "branch"},
+      {"s_cbranch", "branch"},  {"s_endpgm", "branch"}, {"s_nop", "nop"},
+      {"s_", "salu"},           {"ds_", "lds"},         {"buffer_", "vmem"},
+      {"global_", "vmem"},      {"scratch_", "scratch"}};
+  std::map<std::string, int64_t> mix;
+  std::istringstream lines(assembly);
+  for (std::string line; std::getline(lines, line);)
+    for (auto [prefix, name] : prefixes)
+      if (line.starts_with("\t" + std::string(prefix))) {
+        ++mix[name];
+        break;
+      }
+  return mix;
+}
+
+TEST(Inspect, CountsWhatTheAssemblySays) {
+  for (const char *arch : {"gfx90a", "gfx942", "gfx950"})
+    for (const char *request :
+         {R"({"op":"mla_decode","num_heads":24,"kv_lora_rank":816,"qk_rope_head_dim":64,)"
+          R"("qk_nope_head_dim":64})",
+          R"({"op":"linear","in_features":200,"out_features":100,"bias":true,"dtype":"f16"})",
+          R"({"op":"ssm_update","num_heads":24,"num_kv_heads":8,"head_dim":128,"d_state":128,)"
+          R"("dt_stride":24})"}) {
+      AmdCode code = compileFor(arch, request, "", /*keepText=*/true);
+      EXPECT_EQ(code.instructionMix, countText(code.asmText)) << arch << " " << request;
+    }
+}
+
 TEST(Inspect, ReadsHostObjects) {
   Result<OpDesc> op = OpDesc::parse(norm);
   Result<TargetDesc> target = findTarget("x86_64-avx2");
@@ -102,8 +135,8 @@ TEST(Inspect, ErrorsSayWhatIsWrong) {
   EXPECT_EQ(errorOf(other), "expected a 64-bit little-endian ELF file, got another kind");
   other = hsaco();
   other[48] = 0x01; // R600, which has another instruction set
-  EXPECT_TRUE(errorOf(other).starts_with("expected an AMD code object of a GPU from gfx9 on, "
-                                         "got the flags "));
+  EXPECT_TRUE(errorOf(other).starts_with("expected an AMD code object of the gfx9 family, got "
+                                         "the flags "));
 }
 
 // Whatever the bytes, the answer is an object or an error.

@@ -7,10 +7,9 @@
 
 #include "zorse/compiler/Inspect.h"
 
-#include "Disassembly.h"
+#include "Instructions.h"
 #include "Metadata.h"
 
-#include "llvm/ADT/STLExtras.h"
 #include "llvm/Object/ELFObjectFile.h"
 
 namespace zorse {
@@ -50,8 +49,7 @@ static Status readNotes(const ELF64LEFile &file, CodeObject &object) {
 }
 
 /// Counts inside the functions that the file names: linkers and assemblers pad what lies between.
-static Status countFunctions(const ELF64LEObjectFile &file, const llvm::Triple &triple,
-                             const std::string &cpu, CodeObject &object) {
+static Status countFunctions(const ELF64LEObjectFile &file, CodeObject &object) {
   const ELF64LEFile &elf = file.getELFFile();
   for (ELFSymbolRef symbol : file.getDynamicSymbolIterators()) {
     auto type = symbol.getType();
@@ -72,10 +70,9 @@ static Status countFunctions(const ELF64LEObjectFile &file, const llvm::Triple &
         size > contents->size() - from)
       return usageError("expected functions inside their sections, got one of " +
                         std::to_string(size) + " bytes that reaches beyond");
-    if (Status counted =
-            countInstructions(contents->slice(from, size), triple, cpu, object.instructionMix);
-        !counted)
-      return counted;
+    auto count = elf.getHeader().e_machine == llvm::ELF::EM_AMDGPU ? countGfx9Instructions
+                                                                   : countX86Instructions;
+    count(contents->slice(from, size), object.instructionMix);
   }
   return Status::success();
 }
@@ -99,11 +96,6 @@ static Status readHostSymbols(const ELF64LEObjectFile &file, CodeObject &object)
     }
   }
   return Status::success();
-}
-
-static bool isDecodable(llvm::StringRef cpu) {
-  return llvm::any_of(std::array{"gfx9", "gfx10", "gfx11", "gfx12"},
-                      [&](const char *family) { return cpu.starts_with(family); });
 }
 
 Result<CodeObject> inspectCodeObject(std::span<const uint8_t> bytes) {
@@ -130,23 +122,18 @@ Result<CodeObject> inspectCodeObject(std::span<const uint8_t> bytes) {
   CodeObject object;
   object.bytes.assign(bytes.begin(), bytes.end());
   const ELF64LEFile &elf = file->getELFFile();
-  llvm::Triple triple;
-  std::string cpu;
   Status read;
   switch (elf.getHeader().e_machine) {
   case llvm::ELF::EM_AMDGPU: {
-    triple = llvm::Triple("amdgcn-amd-amdhsa");
     std::optional<llvm::StringRef> name = file->tryGetCPUName();
-    // The disassembler ends the process on GPUs before this family.
-    if (!name || !isDecodable(*name))
-      return usageError("expected an AMD code object of a GPU from gfx9 on, got the flags " +
+    if (!name || !name->starts_with("gfx9"))
+      return usageError("expected an AMD code object of the gfx9 family, got the flags " +
                         std::to_string(file->getPlatformFlags()));
-    object.arch = cpu = name->str();
+    object.arch = name->str();
     read = readNotes(elf, object);
     break;
   }
   case llvm::ELF::EM_X86_64:
-    triple = llvm::Triple("x86_64-unknown-linux-gnu");
     object.arch = "x86_64";
     read = readHostSymbols(*file, object);
     break;
@@ -156,7 +143,7 @@ Result<CodeObject> inspectCodeObject(std::span<const uint8_t> bytes) {
   }
   if (!read)
     return read.takeError();
-  if (Status counted = countFunctions(*file, triple, cpu, object); !counted)
+  if (Status counted = countFunctions(*file, object); !counted)
     return counted.takeError();
   return object;
 }
