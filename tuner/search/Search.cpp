@@ -275,7 +275,7 @@ Status Search::tryInModel(Candidate &candidate) {
 Result<std::optional<Contender>> Search::contenderFor(Candidate &candidate) {
   using Maybe = std::optional<Contender>;
   if (!candidate.code) {
-    Result<std::optional<CodeObject>> stored = database.loadCode(candidate.record.codeHash);
+    Result<std::optional<CodeObject>> stored = database.loadCode(candidate.record);
     if (!stored)
       return stored.takeError();
     candidate.code = std::move(*stored);
@@ -346,16 +346,17 @@ Status Search::playFinals() {
     // Cut short, the rounds say less than the screening did.
     if (stopped())
       return Status::success();
+    std::vector<KernelRecord> records;
+    std::vector<CodeObject> objects;
     for (size_t i = 0; i < players.size(); ++i) {
       players[i]->record.measurement = meter->measurement(contenders[i], roundsMethod);
       players[i]->measuredInRounds = true;
-      if (Status status = database.storeCode(*players[i]->code); !status)
-        return status;
-      if (Status status = mark(*players[i], TrialState::Ok); !status)
-        return status;
+      records.push_back(players[i]->record);
+      objects.push_back(*players[i]->code);
     }
+    if (Status status = database.recordAll(records, objects); !status)
+      return status;
   }
-  return Status::success();
 }
 
 Result<TuneOutcome> Search::run() {

@@ -51,7 +51,7 @@ TEST_F(CompiledTest, SplitAttentionOnTheHost) {
   ASSERT_TRUE(outcome.best);
   EXPECT_TRUE(outcome.best->verification->passed);
   EXPECT_GE(outcome.best->verification->cases, 5);
-  std::optional<CodeObject> code = must(database->loadCode(outcome.best->codeHash));
+  std::optional<CodeObject> code = must(database->loadCode(*outcome.best));
   ASSERT_TRUE(code);
   EXPECT_TRUE(device->load(*code));
 }
