@@ -100,7 +100,7 @@ def check_walls(tree):
                 if target != own and target not in rules.WALLS[own]:
                     allowed = ", ".join(sorted(rules.WALLS[own])) or "none"
                     yield f"{path}: {own} includes {name} of {target}; allowed: {allowed}"
-                elif (target == "compiler" and own not in ("compiler", "compiler tools", "tests")
+                elif (target == "compiler" and own not in ("compiler", *rules.LOOKS_INSIDE)
                       and name not in rules.COMPILER_PUBLIC_HEADERS):
                     yield (f"{path}: includes {name}; outside the compiler only "
                            f"{', '.join(sorted(rules.COMPILER_PUBLIC_HEADERS))} is seen")
@@ -115,10 +115,10 @@ def check_outside_include(path, own, name):
 
 
 def check_private_include(path, own, name, by_name):
-    """A header that is not public is used in its own component only (tests may look inside)."""
+    """A header that is not public is used in its own component only, or where rules allow it."""
     owners = {component(p) for p in by_name.get(os.path.basename(name), ())
               if p == name or p.endswith("/" + name)}
-    if owners and own not in owners and own != "tests":
+    if owners and own not in owners and not owners & rules.LOOKS_INSIDE.get(own, set()):
         yield f"{path}: includes {name}, which is private to {', '.join(sorted(map(str, owners)))}"
 
 

@@ -81,6 +81,7 @@ class WallsTest(CheckTest):
         files = {"compiler/lib/Schedule/Tiles.h": "",
                  "compiler/lib/Schedule/A.cpp": '#include "Schedule/Tiles.h"\n'}
         self.expect("walls", files)
+        self.expect("walls", {**files, "compiler/tools/A.cpp": '#include "Schedule/Tiles.h"\n'})
         self.expect("walls", {**files, "tuner/lib/A.cpp": '#include "Schedule/Tiles.h"\n'},
                     "tuner/lib/A.cpp: includes Schedule/Tiles.h, which is private to compiler")
         self.expect("walls", {"tuner/lib/A.cpp": '#include "../B.h"\n'},
@@ -137,7 +138,7 @@ class WordsTest(CheckTest):
             self.expect("words", {"a/A.cpp": text + "\n"}, f"a/A.cpp:1: {fault}")
 
     def test_allowed(self):
-        self.expect("words", {"a/A.cpp": "auto x = mamba2; // ${dir}/tmp/x, /usr/lib, v_mfma\n"})
+        self.expect("words", {"a/A.cpp": "auto x = mamba2; // ${dir}/tmp/x, /usr/lib, v_mfma, op.getV2()\n"})
 
 
 class ArchitecturesTest(CheckTest):
