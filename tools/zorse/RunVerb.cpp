@@ -287,8 +287,11 @@ static VerbResult runModel(const Tool &tool, RunArguments arguments) {
   };
   Result<GenerateResult> result =
       generate(*runner.engine, {promptIds}, arguments.generate, onToken);
-  if (!tool.isJson())
+  if (!tool.isJson()) {
     fmt::print("\n");
+    // What follows on stderr must not overtake the end of the text.
+    std::fflush(stdout);
+  }
   if (!result)
     return result.takeError();
   double compiledInPrefill =
