@@ -141,7 +141,7 @@ Result<CompileOutput> compile(const OpDesc &op, const TargetDesc &target,
     if (Status lowered = lowerHostToLLVM(module, target); !lowered)
       return lowered.takeError();
     keep("mlir", printed(module));
-    Result<HostCode> code = generateHostCode(module, target, options.optLevel, options.keepStages);
+    Result<BackendCode> code = generateHostCode(module, target, options.optLevel, options.keepStages);
     if (!code)
       return code.takeError();
     keep("llvm", std::move(code->llvmText));

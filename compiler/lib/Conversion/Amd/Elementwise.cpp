@@ -79,13 +79,13 @@ FailureOr<Value> KernelEmitter::emitScalarOp(Operation *op, ArrayRef<Value> oper
         "one of math.absf, exp, exp2, floor, fma, log, log2, rsqrt, sqrt on f32");
 
   OperationState state(b.getLoc(), op->getName(), operands, type, op->getAttrs());
-  if (auto fast = dyn_cast<arith::ArithFastMathInterface>(op)) {
+  if (isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp>(op)) {
     // A product and a sum may become one rounding; a quotient, a product with the reciprocal.
-    auto flags = arith::FastMathFlags::contract;
+    // Conversions get no such freedom: a program that rounds and widens again means it.
+    auto fast = cast<arith::ArithFastMathInterface>(op);
+    auto flags = fast.getFastMathFlagsAttr().getValue() | arith::FastMathFlags::contract;
     if (isa<arith::DivFOp>(op))
       flags = flags | arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
-    if (auto own = fast.getFastMathFlagsAttr())
-      flags = flags | own.getValue();
     state.attributes.set(fast.getFastMathAttrName(),
                          arith::FastMathFlagsAttr::get(b.getContext(), flags));
   }

@@ -7,25 +7,15 @@
 
 #include "AmdCodegen.h"
 
-#include "Link.h"
+#include "Backend.h"
 #include "zorse/compiler/Inspect.h"
 
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/ROCDL/ROCDLToLLVMIRTranslation.h"
-#include "mlir/Target/LLVMIR/Export.h"
-#include "llvm/IR/DiagnosticHandler.h"
-#include "llvm/IR/DiagnosticInfo.h"
-#include "llvm/IR/DiagnosticPrinter.h"
-#include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
-#include "llvm/Transforms/Utils/Cloning.h"
 
 #include <mutex>
 
@@ -49,24 +39,6 @@ static void initializeBackend() {
   });
 }
 
-/// Collects errors, which LLVM would otherwise print before it ends the process.
-namespace {
-struct ErrorCollector : llvm::DiagnosticHandler {
-  explicit ErrorCollector(std::string &errors) : errors(errors) {}
-  bool handleDiagnostics(const llvm::DiagnosticInfo &info) override {
-    if (info.getSeverity() == llvm::DS_Error) {
-      llvm::raw_string_ostream stream(errors);
-      llvm::DiagnosticPrinterRawOStream printer(stream);
-      if (!errors.empty())
-        stream << "; ";
-      info.print(printer);
-    }
-    return true;
-  }
-  std::string &errors;
-};
-} // namespace
-
 /// The LDS of a kernel is one array in address space 3, named after it.
 static Status checkLds(ModuleOp module, const TargetDesc &target) {
   for (auto global : module.getOps<LLVM::GlobalOp>()) {
@@ -83,95 +55,32 @@ static Status checkLds(ModuleOp module, const TargetDesc &target) {
   return Status::success();
 }
 
-static void optimise(llvm::Module &module, llvm::TargetMachine &machine, int optLevel) {
-  llvm::PipelineTuningOptions tuning;
-  // Tiles are unrolled and vectorised as they are written; loops over blocks stay loops.
-  tuning.LoopUnrolling = false;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(&machine, tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  auto level = optLevel >= 3   ? llvm::OptimizationLevel::O3
-               : optLevel == 2 ? llvm::OptimizationLevel::O2
-                               : llvm::OptimizationLevel::O1;
-  builder.buildPerModuleDefaultPipeline(level).run(module, modules);
-}
-
-static Result<std::string> emit(llvm::TargetMachine &machine, llvm::Module &module,
-                                llvm::CodeGenFileType kind) {
-  llvm::SmallVector<char, 0> buffer;
-  llvm::raw_svector_ostream stream(buffer);
-  llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, stream, nullptr, kind))
-    return runtimeError("the AMDGPU backend cannot write this kind of file");
-  passes.run(module);
-  return std::string(buffer.begin(), buffer.end());
-}
-
 Result<AmdCode> generateAmdCode(ModuleOp module, const TargetDesc &target, int optLevel,
                                 bool keepText) {
   if (Status fits = checkLds(module, target); !fits)
     return fits.takeError();
   initializeBackend();
-  std::string errors;
-  llvm::LLVMContext context;
-  context.setDiagnosticHandler(std::make_unique<ErrorCollector>(errors));
-  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context, "zorse");
+  BackendOptions options;
+  options.optLevel = optLevel;
+  options.selection = llvm::CodeGenOptLevel::Aggressive;
+  options.keepText = keepText;
+  options.prepare = [](llvm::Module &code) {
+    code.addModuleFlag(llvm::Module::Error, "amdhsa_code_object_version", 500);
+    // No kernel reads what the runtime hides behind the arguments.
+    for (llvm::Function &function : code)
+      if (!function.isDeclaration())
+        function.addFnAttr("amdgpu-no-implicitarg-ptr");
+  };
+  Result<BackendCode> code = generateCode(module, target, options);
   if (!code)
-    return runtimeError("translation to LLVM IR failed");
-  std::string reason;
-  llvm::Triple triple(target.llvmTriple);
-  const llvm::Target *backend = llvm::TargetRegistry::lookupTarget(triple, reason);
-  if (!backend)
-    return runtimeError("no backend for " + target.llvmTriple + ": " + reason);
-  llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
-  std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
-      triple, target.llvmCpu, target.llvmFeatures, options, llvm::Reloc::PIC_, std::nullopt,
-      llvm::CodeGenOptLevel::Aggressive));
-  code->setTargetTriple(triple);
-  code->setDataLayout(machine->createDataLayout());
-  code->addModuleFlag(llvm::Module::Error, "amdhsa_code_object_version", 500);
-  for (llvm::Function &function : *code)
-    if (!function.isDeclaration()) {
-      function.addFnAttr("target-cpu", target.llvmCpu);
-      if (!target.llvmFeatures.empty())
-        function.addFnAttr("target-features", target.llvmFeatures);
-      // No kernel reads what the runtime hides behind the arguments.
-      function.addFnAttr("amdgpu-no-implicitarg-ptr");
-    }
-  optimise(*code, *machine, optLevel);
-
-  AmdCode result;
-  if (keepText) {
-    llvm::raw_string_ostream stream(result.llvmText);
-    code->print(stream, nullptr);
-    auto copy = llvm::CloneModule(*code);
-    Result<std::string> text = emit(*machine, *copy, llvm::CodeGenFileType::AssemblyFile);
-    if (!text)
-      return text.takeError();
-    result.asmText = text.take();
-  }
-  Result<std::string> object = emit(*machine, *code, llvm::CodeGenFileType::ObjectFile);
-  if (!object)
-    return object.takeError();
-  if (!errors.empty())
-    return runtimeError("code generation for " + target.arch + " failed: " + errors);
-  Result<std::vector<uint8_t>> linked = linkSharedObject(*object);
-  if (!linked)
-    return linked.takeError();
-  Result<CodeObject> inspected = inspectCodeObject(*linked);
+    return code.takeError();
+  Result<CodeObject> inspected = inspectCodeObject(code->bytes);
   if (!inspected)
     return inspected.takeError();
-  result.bytes = linked.take();
+  AmdCode result;
+  result.bytes = std::move(code->bytes);
+  result.llvmText = std::move(code->llvmText);
+  result.asmText = std::move(code->asmText);
   result.kernels = std::move(inspected->kernels);
   result.instructionMix = std::move(inspected->instructionMix);
   return result;

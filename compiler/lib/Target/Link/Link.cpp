@@ -24,7 +24,7 @@ Result<std::vector<uint8_t>> linkSharedObject(llvm::StringRef object) {
   int descriptor = -1;
   if (auto error = llvm::sys::fs::createTemporaryFile("zorse", "o", descriptor, input))
     return runtimeError("cannot create a temporary file for linking: " + error.message());
-  auto removeInput = llvm::make_scope_exit([&] { llvm::sys::fs::remove(input); });
+  llvm::scope_exit removeInput([&] { llvm::sys::fs::remove(input); });
   {
     llvm::raw_fd_ostream stream(descriptor, /*shouldClose=*/true);
     stream << object;
@@ -37,7 +37,7 @@ Result<std::vector<uint8_t>> linkSharedObject(llvm::StringRef object) {
   }
   if (auto error = llvm::sys::fs::createTemporaryFile("zorse", "so", output))
     return runtimeError("cannot create a temporary file for linking: " + error.message());
-  auto removeOutput = llvm::make_scope_exit([&] { llvm::sys::fs::remove(output); });
+  llvm::scope_exit removeOutput([&] { llvm::sys::fs::remove(output); });
 
   static std::mutex oneAtATime;
   std::lock_guard lock(oneAtATime);

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 
 #include "X86Codegen.h"
-#include "Link.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -22,17 +21,10 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Math/Transforms/Passes.h"
 #include "mlir/Pass/PassManager.h"
-#include "mlir/Target/LLVMIR/Export.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "mlir/Transforms/Passes.h"
-#include "llvm/IR/LLVMContext.h"
-#include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
-#include "llvm/MC/TargetRegistry.h"
-#include "llvm/Passes/PassBuilder.h"
 #include "llvm/Support/TargetSelect.h"
-#include "llvm/Target/TargetMachine.h"
-#include "llvm/Transforms/Utils/Cloning.h"
 
 #include <mutex>
 
@@ -115,83 +107,21 @@ static void initializeX86() {
   });
 }
 
-static Result<std::string> emit(llvm::TargetMachine &machine, llvm::Module &module,
-                                llvm::CodeGenFileType kind) {
-  llvm::SmallVector<char, 0> buffer;
-  llvm::raw_svector_ostream stream(buffer);
-  llvm::legacy::PassManager passes;
-  if (machine.addPassesToEmitFile(passes, stream, nullptr, kind))
-    return runtimeError("the x86 backend cannot write this kind of file");
-  passes.run(module);
-  return std::string(buffer.begin(), buffer.end());
-}
-
-Result<HostCode> generateHostCode(ModuleOp module, const TargetDesc &target, int optLevel,
-                                  bool keepText) {
+Result<BackendCode> generateHostCode(ModuleOp module, const TargetDesc &target, int optLevel,
+                                     bool keepText) {
   initializeX86();
-  llvm::LLVMContext context;
-  std::unique_ptr<llvm::Module> code = translateModuleToLLVMIR(module, context, "zorse");
-  if (!code)
-    return runtimeError("translation to LLVM IR failed");
-  std::string reason;
-  llvm::Triple triple(target.llvmTriple);
-  const llvm::Target *backend = llvm::TargetRegistry::lookupTarget(triple, reason);
-  if (!backend)
-    return runtimeError("no backend for " + target.llvmTriple + ": " + reason);
-  llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
-  std::unique_ptr<llvm::TargetMachine> machine(backend->createTargetMachine(
-      triple, target.llvmCpu, target.llvmFeatures, options, llvm::Reloc::PIC_,
-      std::nullopt, llvm::CodeGenOptLevel::Default));
-  code->setTargetTriple(triple);
-  code->setDataLayout(machine->createDataLayout());
-  for (llvm::Function &function : *code) {
-    if (function.isDeclaration())
-      continue;
-    // A loop that clears a buffer must stay a loop: the object has no libc to call.
-    function.addFnAttr("no-builtins");
-    function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBits));
-    function.addFnAttr("target-cpu", target.llvmCpu);
-    function.addFnAttr("target-features", target.llvmFeatures);
-  }
-
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopUnrolling = false;
-  tuning.LoopVectorization = false;
-  tuning.SLPVectorization = false;
-  llvm::PassBuilder builder(machine.get(), tuning);
-  llvm::LoopAnalysisManager loops;
-  llvm::FunctionAnalysisManager functions;
-  llvm::CGSCCAnalysisManager components;
-  llvm::ModuleAnalysisManager modules;
-  builder.registerModuleAnalyses(modules);
-  builder.registerCGSCCAnalyses(components);
-  builder.registerFunctionAnalyses(functions);
-  builder.registerLoopAnalyses(loops);
-  builder.crossRegisterProxies(loops, functions, components, modules);
-  auto level = optLevel >= 3   ? llvm::OptimizationLevel::O3
-               : optLevel == 2 ? llvm::OptimizationLevel::O2
-                               : llvm::OptimizationLevel::O1;
-  builder.buildPerModuleDefaultPipeline(level).run(*code, modules);
-
-  HostCode result;
-  if (keepText) {
-    llvm::raw_string_ostream stream(result.llvmText);
-    code->print(stream, nullptr);
-    auto copy = llvm::CloneModule(*code);
-    Result<std::string> text = emit(*machine, *copy, llvm::CodeGenFileType::AssemblyFile);
-    if (!text)
-      return text.takeError();
-    result.asmText = text.take();
-  }
-  Result<std::string> object = emit(*machine, *code, llvm::CodeGenFileType::ObjectFile);
-  if (!object)
-    return object.takeError();
-  Result<std::vector<uint8_t>> linked = linkSharedObject(*object);
-  if (!linked)
-    return linked.takeError();
-  result.bytes = linked.take();
-  return result;
+  BackendOptions options;
+  options.optLevel = optLevel;
+  options.keepText = keepText;
+  options.prepare = [&](llvm::Module &code) {
+    for (llvm::Function &function : code)
+      if (!function.isDeclaration()) {
+        // A loop that clears a buffer must stay a loop: the object has no libc to call.
+        function.addFnAttr("no-builtins");
+        function.addFnAttr("prefer-vector-width", std::to_string(target.vectorBits));
+      }
+  };
+  return generateCode(module, target, options);
 }
 
 } // namespace zorse
