@@ -55,7 +55,7 @@ export DEBIAN_FRONTEND=noninteractive
   echo "setup: warning: apt-get update failed, going on with the package lists at hand" >&2
 unavailable=()
 for name in "${missing[@]}"; do
-  apt-cache policy "$name" 2>/dev/null | grep -q 'Candidate: [^(]' || unavailable+=("$name")
+  [[ "$(apt-cache policy "$name" 2>/dev/null)" =~ Candidate:\ [^\(] ]] || unavailable+=("$name")
 done
 [ ${#unavailable[@]} -eq 0 ] || {
   cat "$log" >&2
