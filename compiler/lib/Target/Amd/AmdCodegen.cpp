@@ -46,8 +46,10 @@ static Status checkLds(ModuleOp module, const TargetDesc &target) {
     if (global.getAddrSpace() != 3 || !array)
       continue;
     int64_t needed = int64_t(array.getNumElements());
+    StringRef kernel = global.getSymName();
+    kernel.consume_back("_lds");
     if (needed > target.ldsBytes)
-      return usageError("expected " + global.getSymName().str() + " to fit the " +
+      return usageError("expected " + kernel.str() + " to fit the " +
                         std::to_string(target.ldsBytes) + " bytes of LDS that a workgroup has on " +
                         target.arch + ", got " + std::to_string(needed) +
                         " bytes; take smaller blocks");
