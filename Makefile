@@ -26,7 +26,9 @@ build: setup
 	@cmake --preset release
 	@cmake --build build -j $(JOBS)
 
-demo: build
+demo: setup
+	@cmake --preset release
+	@cmake --build build -j $(JOBS) --target zorse
 	@scripts/demo.sh
 
 test: build
