@@ -87,7 +87,7 @@ private:
   void emitStage(tile::StageOp stage);
   void transposeSquare(llvm::SmallVectorImpl<mlir::Value> &rows);
   mlir::func::FuncOp transposer(mlir::Type element);
-  void packTransposed(mlir::Value tile, const TileBuffer &into);
+  void packTransposed(const TileBuffer &from, Extent extent, const TileBuffer &into);
 
   // Products (HostDot.cpp)
   void emitDot(tile::DotOp dot);

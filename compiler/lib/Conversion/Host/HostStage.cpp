@@ -15,7 +15,6 @@ using namespace mlir;
 namespace zorse::host {
 
 void HostEmitter::emitStage(tile::StageOp stage) {
-  Extent extent = extentOf(stage.getResult());
   Type element = cast<RankedTensorType>(stage.getResult().getType()).getElementType();
   bool straight = false, swapped = false;
   for (OpOperand &use : stage.getResult().getUses()) {
@@ -23,21 +22,22 @@ void HostEmitter::emitStage(tile::StageOp stage) {
     bool asB = dot && use.getOperandNumber() == 1;
     (asB && dot.getTransposeB() ? swapped : straight) = true;
   }
-  // Swapping a stage that is itself transposed gives the original order back.
-  auto pack = [&](bool transposeNow) {
-    int64_t rows = transposeNow ? extent.columns : extent.rows;
-    int64_t columns = transposeNow ? extent.rows : extent.columns;
-    TileBuffer into = allocate(rows, columns, element);
-    if (transposeNow != stage.getTranspose())
-      packTransposed(stage.getValue(), into);
-    else
-      materialize(stage.getValue(), into);
+  // The tile is read row by row once, as memory likes it; the other orientation is made from that copy.
+  Extent given = extentOf(stage.getValue());
+  TileBuffer asGiven = allocate(given.rows, given.columns, element);
+  materialize(stage.getValue(), asGiven);
+  auto oriented = [&](bool turned) {
+    if (!turned)
+      return asGiven;
+    TileBuffer into = allocate(given.columns, given.rows, element);
+    packTransposed(asGiven, given, into);
     return into;
   };
+  // Swapping a stage that is itself transposed gives the original order back.
   if (swapped)
-    transposed[stage.getResult()] = pack(true);
+    transposed[stage.getResult()] = oriented(!stage.getTranspose());
   if (straight || !swapped)
-    buffers[stage.getResult()] = pack(false);
+    buffers[stage.getResult()] = oriented(stage.getTranspose());
 }
 
 /// Transposes lanes vectors of as many lanes with the shuffles that x86 has: pairs within 128-bit
@@ -85,9 +85,9 @@ void HostEmitter::transposeSquare(SmallVectorImpl<Value> &rows) {
   }
 }
 
-/// A function (ptr square, ptr to, i64 rowStride) that stores the transpose of one square of lanes x
-/// lanes. It is a call, not inlined, because instruction selection takes longer over this many
-/// shuffles than over the rest of a kernel, and a kernel stages in several places.
+/// A function (ptr from, i64 fromStride, ptr to, i64 toStride) that transposes one square of lanes x
+/// lanes elements. It is a call, not inlined, because instruction selection takes longer over this
+/// many shuffles than over the rest of a kernel, and a kernel stages in several places.
 func::FuncOp HostEmitter::transposer(Type element) {
   auto module = source->getParentOfType<ModuleOp>();
   std::string symbol = "transpose_square_" + std::to_string(element.getIntOrFloatBitWidth());
@@ -95,69 +95,58 @@ func::FuncOp HostEmitter::transposer(Type element) {
     return made;
   OpBuilder::InsertionGuard guard(b);
   b.setInsertionPointToEnd(module.getBody());
-  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext()), i64 = b.getI64Type();
   auto function =
-      func::FuncOp::create(b, symbol, b.getFunctionType({pointer, pointer, b.getI64Type()}, {}));
+      func::FuncOp::create(b, symbol, b.getFunctionType({pointer, i64, pointer, i64}, {}));
   function->setAttr("llvm.linkage",
                     LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
   function->setAttr("passthrough", b.getStrArrayAttr({"noinline"}));
   Block *body = function.addEntryBlock();
   b.setInsertionPointToStart(body);
-  TileBuffer square{body->getArgument(0), lanes, element};
+  auto rowAt = [&](Value start, Value stride, int64_t row) {
+    Value at = LLVM::MulOp::create(b, stride, LLVM::ConstantOp::create(b, i64, row));
+    return LLVM::GEPOp::create(b, pointer, element, start, ArrayRef<LLVM::GEPArg>{at}).getResult();
+  };
   SmallVector<Value> rows;
   for (int64_t i = 0; i < lanes; ++i)
-    rows.push_back(loadVector(address(square, index(i), index(0)), element, lanes));
+    rows.push_back(loadVector(rowAt(body->getArgument(0), body->getArgument(1), i), element, lanes));
   transposeSquare(rows);
-  for (int64_t i = 0; i < lanes; ++i) {
-    Value at = LLVM::MulOp::create(b, body->getArgument(2),
-                                   LLVM::ConstantOp::create(b, b.getI64Type(), i));
-    storeVector(rows[i], LLVM::GEPOp::create(b, pointer, element, body->getArgument(1),
-                                             ArrayRef<LLVM::GEPArg>{at}));
-  }
+  for (int64_t i = 0; i < lanes; ++i)
+    storeVector(rows[i], rowAt(body->getArgument(2), body->getArgument(3), i));
   func::ReturnOp::create(b);
   return function;
 }
 
-/// into[j][i] = tile[i][j], by square blocks transposed in registers.
-void HostEmitter::packTransposed(Value tile, const TileBuffer &into) {
-  Extent extent = extentOf(tile);
-  TileBuffer square = allocate(lanes, lanes, into.element);
-  auto block = [&](Value row, Value column, int64_t rows, int64_t columns) {
-    if (rows == lanes && columns == lanes) {
-      for (int64_t i = 0; i < lanes; ++i)
-        storeVector(evaluate(tile, plus(row, i), column, lanes), address(square, index(i), index(0)));
-      Value to = address(into, column, row);
-      func::CallOp::create(b, transposer(into.element),
-                           ValueRange{square.pointer, to, LLVM::ConstantOp::create(
-                                                              b, b.getI64Type(), into.rowStride)});
-      return;
-    }
-    for (int64_t i = 0; i < rows; ++i) {
-      Value vector = evaluate(tile, plus(row, i), column, columns);
-      for (int64_t j = 0; j < columns; ++j)
-        storeVector(vector::ExtractOp::create(b, vector, ArrayRef<int64_t>{j}),
-                    address(into, plus(column, j), plus(row, i)));
-    }
+/// into[j][i] = from[i][j]: whole squares in registers, what is left over one element at a time.
+void HostEmitter::packTransposed(const TileBuffer &from, Extent extent, const TileBuffer &into) {
+  auto stride = [&](const TileBuffer &buffer) {
+    return LLVM::ConstantOp::create(b, b.getI64Type(), buffer.rowStride).getResult();
   };
   int64_t wholeRows = extent.rows / lanes * lanes, wholeColumns = extent.columns / lanes * lanes;
-  auto alongColumns = [&](Value row, int64_t rows) {
-    if (wholeColumns > 0) {
-      auto loop = scf::ForOp::create(b, index(0), index(wholeColumns), index(lanes));
-      OpBuilder::InsertionGuard guard(b);
-      b.setInsertionPoint(loop.getBody()->getTerminator());
-      block(row, loop.getInductionVar(), rows, lanes);
-    }
-    if (wholeColumns < extent.columns)
-      block(row, index(wholeColumns), rows, extent.columns - wholeColumns);
-  };
-  if (wholeRows > 0) {
-    auto loop = scf::ForOp::create(b, index(0), index(wholeRows), index(lanes));
+  auto loop = [&](int64_t start, int64_t end, int64_t step, const std::function<void(Value)> &body) {
+    if (start >= end)
+      return;
+    auto made = scf::ForOp::create(b, index(start), index(end), index(step));
     OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(loop.getBody()->getTerminator());
-    alongColumns(loop.getInductionVar(), lanes);
-  }
-  if (wholeRows < extent.rows)
-    alongColumns(index(wholeRows), extent.rows - wholeRows);
+    b.setInsertionPoint(made.getBody()->getTerminator());
+    body(made.getInductionVar());
+  };
+  auto copy = [&](Value row, Value column) {
+    storeVector(loadVector(address(from, row, column), from.element, 0), address(into, column, row));
+  };
+  loop(0, wholeRows, lanes, [&](Value row) {
+    loop(0, wholeColumns, lanes, [&](Value column) {
+      func::CallOp::create(b, transposer(into.element),
+                           ValueRange{address(from, row, column), stride(from),
+                                      address(into, column, row), stride(into)});
+    });
+  });
+  loop(0, wholeRows, 1, [&](Value row) {
+    loop(wholeColumns, extent.columns, 1, [&](Value column) { copy(row, column); });
+  });
+  loop(wholeRows, extent.rows, 1, [&](Value row) {
+    loop(0, extent.columns, 1, [&](Value column) { copy(row, column); });
+  });
 }
 
 } // namespace zorse::host
