@@ -12,6 +12,7 @@
 #include "Verbs.h"
 
 #include <cctype>
+#include <cstdio>
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
@@ -161,4 +162,8 @@ static int runTool(int argc, char **argv) {
 
 } // namespace zorse::tool
 
-int main(int argc, char **argv) { return zorse::tool::runTool(argc, argv); }
+int main(int argc, char **argv) {
+  // Line by line also into a pipe, so that messages on stderr do not cut into lines of data.
+  std::setvbuf(stdout, nullptr, _IOLBF, 1 << 16);
+  return zorse::tool::runTool(argc, argv);
+}

@@ -34,9 +34,7 @@ using namespace mlir;
 
 namespace zorse {
 
-std::string compilerRevision() {
-  return "llvm-" LLVM_VERSION_STRING "+" ZORSE_SOURCE_REVISION;
-}
+std::string compilerRevision() { return "llvm-" LLVM_VERSION_STRING "+" ZORSE_SOURCE_REVISION; }
 
 bool isSupported(std::string_view kind, const TargetDesc &target) {
   return schedule::hasSchedule(kind, target);
@@ -141,7 +139,8 @@ Result<CompileOutput> compile(const OpDesc &op, const TargetDesc &target,
     if (Status lowered = lowerHostToLLVM(module, target); !lowered)
       return lowered.takeError();
     keep("mlir", printed(module));
-    Result<BackendCode> code = generateHostCode(module, target, options.optLevel, options.keepStages);
+    Result<BackendCode> code =
+        generateHostCode(module, target, options.optLevel, options.keepStages);
     if (!code)
       return code.takeError();
     keep("llvm", std::move(code->llvmText));

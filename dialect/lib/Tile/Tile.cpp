@@ -103,7 +103,8 @@ LogicalResult ReduceOp::verify() {
     return emitOpError("expected f32 or i32, got ") << in.getElementType();
   auto expected = RankedTensorType::get({in.getDimSize(1 - getDim())}, in.getElementType());
   if (getResult().getType() != expected)
-    return emitOpError("expected a result of type ") << expected << ", got " << getResult().getType();
+    return emitOpError("expected a result of type ")
+           << expected << ", got " << getResult().getType();
   return success();
 }
 
@@ -111,7 +112,8 @@ LogicalResult BroadcastOp::verify() {
   auto in = cast<RankedTensorType>(getValue().getType());
   auto out = cast<RankedTensorType>(getResult().getType());
   if (in.getRank() != 1 || out.getRank() != 2)
-    return emitOpError("expected rank 1 to rank 2, got ") << in.getRank() << " to " << out.getRank();
+    return emitOpError("expected rank 1 to rank 2, got ")
+           << in.getRank() << " to " << out.getRank();
   if (in.getElementType() != out.getElementType() || in.getDimSize(0) != out.getDimSize(getDim()))
     return emitOpError("expected a value of ")
            << out.getDimSize(getDim()) << " x " << out.getElementType() << ", got " << in;

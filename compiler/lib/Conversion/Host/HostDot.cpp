@@ -49,8 +49,7 @@ void HostEmitter::emitDot(tile::DotOp dot) {
   Value result = dot.getResult();
   Extent extent = extentOf(result);
   auto inPlace = destinationInPlace(dot, result);
-  TileBuffer into =
-      inPlace ? *inPlace : allocate(extent.rows, extent.columns, b.getF32Type());
+  TileBuffer into = inPlace ? *inPlace : allocate(extent.rows, extent.columns, b.getF32Type());
   bool staged = transposed.contains(dot.getB());
   if (dot.getTransposeB() && !staged)
     emitInnerKernel(dot, into);
@@ -104,7 +103,8 @@ void HostEmitter::emitColumnBlock(tile::DotOp dot, const TileBuffer &into, Value
     for (auto [part, width] : llvm::enumerate(widths)) {
       if (auto packed = transposed.find(dot.getB());
           dot.getTransposeB() && packed != transposed.end()) {
-        Value value = loadVector(address(packed->second, k, at(part)), packed->second.element, width);
+        Value value =
+            loadVector(address(packed->second, k, at(part)), packed->second.element, width);
         if (!packed->second.element.isF32())
           value = arith::ExtFOp::create(b, VectorType::get({width}, b.getF32Type()), value);
         line.push_back(value);
@@ -117,8 +117,8 @@ void HostEmitter::emitColumnBlock(tile::DotOp dot, const TileBuffer &into, Value
       Value a = evaluateF32(dot.getA(), plus(row, i), k, 0);
       for (auto [part, width] : llvm::enumerate(widths)) {
         Value spread = vector::BroadcastOp::create(b, VectorType::get({width}, b.getF32Type()), a);
-        next.push_back(vector::FMAOp::create(b, spread, line[part],
-                                             loop.getRegionIterArg(next.size())));
+        next.push_back(
+            vector::FMAOp::create(b, spread, line[part], loop.getRegionIterArg(next.size())));
       }
     }
     scf::YieldOp::create(b, next);

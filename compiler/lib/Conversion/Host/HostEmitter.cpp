@@ -38,8 +38,7 @@ LogicalResult HostEmitter::run() {
   Type i64 = b.getI64Type();
   std::string symbol = source.getName().str();
   source.setName(symbol + ".tile");
-  auto function =
-      func::FuncOp::create(b, symbol, b.getFunctionType({pointer, i64, i64, i64}, {}));
+  auto function = func::FuncOp::create(b, symbol, b.getFunctionType({pointer, i64, i64, i64}, {}));
   entry = function.addEntryBlock();
   b.setInsertionPointToStart(entry);
   bindArguments(function);
@@ -113,10 +112,10 @@ LogicalResult HostEmitter::emitOp(Operation *op) {
     if (needsBuffer(op)) {
       Extent extent = extentOf(result);
       auto inPlace = destinationInPlace(op, result);
-      TileBuffer into =
-          inPlace ? *inPlace
-                  : allocate(extent.rows, extent.columns,
-                             cast<RankedTensorType>(result.getType()).getElementType());
+      TileBuffer into = inPlace
+                            ? *inPlace
+                            : allocate(extent.rows, extent.columns,
+                                       cast<RankedTensorType>(result.getType()).getElementType());
       materialize(result, into);
       buffers[result] = into;
     }
@@ -137,8 +136,7 @@ LogicalResult HostEmitter::emitOp(Operation *op) {
 void HostEmitter::emitScalarLoad(Operation *op) {
   auto load = cast<memref::LoadOp>(op);
   Type element = load.getMemRefType().getElementType();
-  Value offset =
-      arith::IndexCastOp::create(b, b.getI64Type(), scalarOf(load.getIndices().front()));
+  Value offset = arith::IndexCastOp::create(b, b.getI64Type(), scalarOf(load.getIndices().front()));
   Value at = LLVM::GEPOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), element,
                                  scalarOf(load.getMemRef()), ArrayRef<LLVM::GEPArg>{offset});
   scalars[load] = LLVM::LoadOp::create(b, element, at);
@@ -160,8 +158,9 @@ LogicalResult HostEmitter::emitFor(scf::ForOp loop) {
     buffers[result] = buffer;
     carried[argument] = buffer;
   }
-  auto lowered = scf::ForOp::create(b, scalarOf(loop.getLowerBound()), scalarOf(loop.getUpperBound()),
-                                    scalarOf(loop.getStep()), numbers);
+  auto lowered =
+      scf::ForOp::create(b, scalarOf(loop.getLowerBound()), scalarOf(loop.getUpperBound()),
+                         scalarOf(loop.getStep()), numbers);
   OpBuilder::InsertionGuard guard(b);
   Block *body = lowered.getBody();
   if (numbers.empty())
@@ -242,7 +241,8 @@ Value HostEmitter::plus(Value a, int64_t offset) {
 Value HostEmitter::address(const TileBuffer &buffer, Value row, Value column) {
   Value offset = column;
   if (row)
-    offset = arith::AddIOp::create(b, arith::MulIOp::create(b, row, index(buffer.rowStride)), column);
+    offset =
+        arith::AddIOp::create(b, arith::MulIOp::create(b, row, index(buffer.rowStride)), column);
   Value wide = arith::IndexCastOp::create(b, b.getI64Type(), offset);
   return LLVM::GEPOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), buffer.element,
                              buffer.pointer, ArrayRef<LLVM::GEPArg>{wide});
@@ -262,7 +262,8 @@ void HostEmitter::storeVector(Value value, Value pointer) {
 /// 16-bit floats move as integers: a CPU without them would convert to f32 and back on the way.
 static VectorType movedAs(Type element, int64_t width) {
   unsigned bits = element.getIntOrFloatBitWidth();
-  return VectorType::get({width}, bits == 16 ? IntegerType::get(element.getContext(), 16) : element);
+  return VectorType::get({width},
+                         bits == 16 ? IntegerType::get(element.getContext(), 16) : element);
 }
 
 Value HostEmitter::loadMasked(Value pointer, Value mask, Type element, int64_t width,
@@ -294,7 +295,8 @@ void HostEmitter::storeMasked(Value value, Value pointer, Value mask, bool scatt
 }
 
 void HostEmitter::forRows(Value count, const std::function<void(Value)> &body) {
-  if (auto constant = count.getDefiningOp<arith::ConstantIndexOp>(); constant && constant.value() == 1)
+  if (auto constant = count.getDefiningOp<arith::ConstantIndexOp>();
+      constant && constant.value() == 1)
     return body(index(0));
   auto loop = scf::ForOp::create(b, index(0), count, index(1));
   OpBuilder::InsertionGuard guard(b);

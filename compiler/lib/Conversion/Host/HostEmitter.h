@@ -128,10 +128,11 @@ private:
   mlir::Block *entry = nullptr;
   mlir::Value slots;
   mlir::Value programIds[3];
-  llvm::DenseMap<mlir::Value, mlir::Value> scalars;  ///< numbers and pointers
+  llvm::DenseMap<mlir::Value, mlir::Value> scalars; ///< numbers and pointers
   llvm::DenseMap<mlir::Value, TileBuffer> buffers;
-  llvm::DenseMap<mlir::Value, TileBuffer> transposed; ///< staged tiles, packed with rows and columns swapped
-  llvm::MapVector<mlir::Value, TileBuffer> carried;   ///< loop arguments
+  llvm::DenseMap<mlir::Value, TileBuffer>
+      transposed; ///< staged tiles, packed with rows and columns swapped
+  llvm::MapVector<mlir::Value, TileBuffer> carried; ///< loop arguments
 };
 
 } // namespace zorse::host

@@ -41,7 +41,8 @@ static Value steps(ImplicitLocOpBuilder &b, int64_t width) {
 
 /// Lane i is set if start + i < limit.
 static Value lanesBelow(ImplicitLocOpBuilder &b, Value start, Value limit, int64_t width) {
-  Value left = arith::IndexCastOp::create(b, b.getI32Type(), arith::SubIOp::create(b, limit, start));
+  Value left =
+      arith::IndexCastOp::create(b, b.getI32Type(), arith::SubIOp::create(b, limit, start));
   Value spread = vector::BroadcastOp::create(b, VectorType::get({width}, b.getI32Type()), left);
   return arith::CmpIOp::create(b, arith::CmpIPredicate::slt, steps(b, width), spread);
 }
@@ -50,7 +51,8 @@ static Value lanesBelow(ImplicitLocOpBuilder &b, Value start, Value limit, int64
 static Value stridedLanes(ImplicitLocOpBuilder &b, Value stride, int64_t width) {
   auto type = VectorType::get({width}, b.getI64Type());
   auto numbers = llvm::to_vector(llvm::seq<int64_t>(0, width));
-  Value lanes = arith::ConstantOp::create(b, DenseIntElementsAttr::get(type, ArrayRef<int64_t>(numbers)));
+  Value lanes =
+      arith::ConstantOp::create(b, DenseIntElementsAttr::get(type, ArrayRef<int64_t>(numbers)));
   Value wide = arith::IndexCastOp::create(b, b.getI64Type(), stride);
   return arith::MulIOp::create(b, lanes, vector::BroadcastOp::create(b, type, wide));
 }
@@ -68,8 +70,9 @@ Value HostEmitter::evaluate(Value tile, Value row, Value column, int64_t width) 
   if (auto constant = dyn_cast<arith::ConstantOp>(op)) {
     auto splat = cast<SplatElementsAttr>(constant.getValue());
     auto value = splat.getSplatValue<Attribute>();
-    TypedAttr attr = width == 0 ? cast<TypedAttr>(value)
-                                : cast<TypedAttr>(SplatElementsAttr::get(cast<ShapedType>(type), value));
+    TypedAttr attr = width == 0
+                         ? cast<TypedAttr>(value)
+                         : cast<TypedAttr>(SplatElementsAttr::get(cast<ShapedType>(type), value));
     return arith::ConstantOp::create(b, attr);
   }
   if (auto splat = dyn_cast<tensor::SplatOp>(op)) {
@@ -123,8 +126,8 @@ Value HostEmitter::evaluateLoad(tile::LoadOp load, Value row, Value column, int6
         b, offset,
         arith::MulIOp::create(b, row ? row : index(0), scalarOf(load.getStrides().front())));
   bool contiguous = constantStride && *constantStride == 1;
-  Value scaled = contiguous ? column
-                            : arith::MulIOp::create(b, column, scalarOf(columnStride)).getResult();
+  Value scaled =
+      contiguous ? column : arith::MulIOp::create(b, column, scalarOf(columnStride)).getResult();
   offset = arith::AddIOp::create(b, offset, scaled);
   Value wide = arith::IndexCastOp::create(b, b.getI64Type(), offset);
   Type element = type.getElementType();
@@ -152,7 +155,8 @@ Value HostEmitter::evaluateLoad(tile::LoadOp load, Value row, Value column, int6
     mask = lanesBelow(b, column, columnLimit, count);
   }
   if (rowLimit) {
-    Value inside = arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row ? row : index(0), rowLimit);
+    Value inside =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::slt, row ? row : index(0), rowLimit);
     Value spread = vector::BroadcastOp::create(b, maskType, inside);
     mask = mask ? arith::AndIOp::create(b, mask, spread).getResult() : spread;
   }
@@ -165,7 +169,8 @@ Value HostEmitter::evaluateLoad(tile::LoadOp load, Value row, Value column, int6
       mask = arith::ConstantOp::create(b, SplatElementsAttr::get(maskType, true));
     Value lanes64 = stridedLanes(b, scalarOf(columnStride), count);
     auto pointers = VectorType::get({count}, LLVM::LLVMPointerType::get(b.getContext()));
-    Value addresses = LLVM::GEPOp::create(b, pointers, element, at, ArrayRef<LLVM::GEPArg>{lanes64});
+    Value addresses =
+        LLVM::GEPOp::create(b, pointers, element, at, ArrayRef<LLVM::GEPArg>{lanes64});
     result = loadMasked(addresses, mask, element, count, /*scattered=*/true);
   }
   if (width == 0)
@@ -217,8 +222,9 @@ void HostEmitter::emitStore(tile::StoreOp store) {
     forColumns(extent.columns, [&](Value column, int64_t width) {
       Value value = evaluate(tile, row, column, width);
       Value scaled =
-          contiguous ? column
-                     : arith::MulIOp::create(b, column, scalarOf(store.getStrides().back())).getResult();
+          contiguous
+              ? column
+              : arith::MulIOp::create(b, column, scalarOf(store.getStrides().back())).getResult();
       Value offset = arith::AddIOp::create(b, rowOffset, scaled);
       Value wide = arith::IndexCastOp::create(b, b.getI64Type(), offset);
       Value at = LLVM::GEPOp::create(b, pointer, element, scalarOf(store.getBuffer()),
@@ -275,7 +281,8 @@ void HostEmitter::emitReduce(tile::ReduceOp reduce) {
     forColumns(extent.columns, [&](Value column, int64_t width) {
       Value first = evaluate(tile, index(0), column, width);
       if (extent.rows > 1) {
-        auto loop = scf::ForOp::create(b, index(1), index(extent.rows), index(1), ValueRange{first});
+        auto loop =
+            scf::ForOp::create(b, index(1), index(extent.rows), index(1), ValueRange{first});
         OpBuilder::InsertionGuard guard(b);
         b.setInsertionPointToEnd(loop.getBody());
         Value next = evaluate(tile, loop.getInductionVar(), column, width);
@@ -309,8 +316,9 @@ void HostEmitter::emitReduce(tile::ReduceOp reduce) {
         b.setInsertionPointToEnd(loop.getBody());
         SmallVector<Value> next;
         for (int64_t chain = 0; chain < chains; ++chain)
-          next.push_back(combine(loop.getRegionIterArg(chain),
-                                 evaluate(tile, row, plus(loop.getInductionVar(), chain * lanes), lanes)));
+          next.push_back(
+              combine(loop.getRegionIterArg(chain),
+                      evaluate(tile, row, plus(loop.getInductionVar(), chain * lanes), lanes)));
         scf::YieldOp::create(b, next);
         partial.assign(loop.getResults().begin(), loop.getResults().end());
       }

@@ -32,17 +32,15 @@ bool HostEmitter::needsBuffer(Operation *op) const {
   // Masks have no buffer form; what they compare is trivial or in buffers.
   if (cast<RankedTensorType>(result.getType()).getElementType().isInteger(1))
     return false;
-  bool elsewhere = llvm::any_of(result.getUsers(), [&](Operation *user) {
-    return user->getBlock() != op->getBlock();
-  });
+  bool elsewhere = llvm::any_of(
+      result.getUsers(), [&](Operation *user) { return user->getBlock() != op->getBlock(); });
   if (elsewhere)
     return true;
   if (isTrivial(result))
     return false;
   bool repeated = llvm::any_of(result.getUsers(), [&](Operation *user) {
     auto dot = dyn_cast<tile::DotOp>(user);
-    return isa<tile::BroadcastOp>(user) ||
-           (dot && (dot.getA() == result || dot.getB() == result));
+    return isa<tile::BroadcastOp>(user) || (dot && (dot.getA() == result || dot.getB() == result));
   });
   // A comparison or a broadcast repeats what it reads.
   bool behindMask = llvm::any_of(result.getUsers(), [&](Operation *user) {

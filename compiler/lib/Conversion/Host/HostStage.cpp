@@ -22,7 +22,8 @@ void HostEmitter::emitStage(tile::StageOp stage) {
     bool asB = dot && use.getOperandNumber() == 1;
     (asB && dot.getTransposeB() ? swapped : straight) = true;
   }
-  // The tile is read row by row once, as memory likes it; the other orientation is made from that copy.
+  // The tile is read row by row once, as memory likes it; the other orientation is made from that
+  // copy.
   Extent given = extentOf(stage.getValue());
   TileBuffer asGiven = allocate(given.rows, given.columns, element);
   materialize(stage.getValue(), asGiven);
@@ -85,9 +86,9 @@ void HostEmitter::transposeSquare(SmallVectorImpl<Value> &rows) {
   }
 }
 
-/// A function (ptr from, i64 fromStride, ptr to, i64 toStride) that transposes one square of lanes x
-/// lanes elements. It is a call, not inlined, because instruction selection takes longer over this
-/// many shuffles than over the rest of a kernel, and a kernel stages in several places.
+/// A function (ptr from, i64 fromStride, ptr to, i64 toStride) that transposes one square of lanes
+/// x lanes elements. It is a call, not inlined, because instruction selection takes longer over
+/// this many shuffles than over the rest of a kernel, and a kernel stages in several places.
 func::FuncOp HostEmitter::transposer(Type element) {
   auto module = source->getParentOfType<ModuleOp>();
   std::string symbol = "transpose_square_" + std::to_string(element.getIntOrFloatBitWidth());
@@ -109,7 +110,8 @@ func::FuncOp HostEmitter::transposer(Type element) {
   };
   SmallVector<Value> rows;
   for (int64_t i = 0; i < lanes; ++i)
-    rows.push_back(loadVector(rowAt(body->getArgument(0), body->getArgument(1), i), element, lanes));
+    rows.push_back(
+        loadVector(rowAt(body->getArgument(0), body->getArgument(1), i), element, lanes));
   transposeSquare(rows);
   for (int64_t i = 0; i < lanes; ++i)
     storeVector(rows[i], rowAt(body->getArgument(2), body->getArgument(3), i));
@@ -123,7 +125,8 @@ void HostEmitter::packTransposed(const TileBuffer &from, Extent extent, const Ti
     return LLVM::ConstantOp::create(b, b.getI64Type(), buffer.rowStride).getResult();
   };
   int64_t wholeRows = extent.rows / lanes * lanes, wholeColumns = extent.columns / lanes * lanes;
-  auto loop = [&](int64_t start, int64_t end, int64_t step, const std::function<void(Value)> &body) {
+  auto loop = [&](int64_t start, int64_t end, int64_t step,
+                  const std::function<void(Value)> &body) {
     if (start >= end)
       return;
     auto made = scf::ForOp::create(b, index(start), index(end), index(step));
@@ -132,7 +135,8 @@ void HostEmitter::packTransposed(const TileBuffer &from, Extent extent, const Ti
     body(made.getInductionVar());
   };
   auto copy = [&](Value row, Value column) {
-    storeVector(loadVector(address(from, row, column), from.element, 0), address(into, column, row));
+    storeVector(loadVector(address(from, row, column), from.element, 0),
+                address(into, column, row));
   };
   loop(0, wholeRows, lanes, [&](Value row) {
     loop(0, wholeColumns, lanes, [&](Value column) {
@@ -144,9 +148,8 @@ void HostEmitter::packTransposed(const TileBuffer &from, Extent extent, const Ti
   loop(0, wholeRows, 1, [&](Value row) {
     loop(wholeColumns, extent.columns, 1, [&](Value column) { copy(row, column); });
   });
-  loop(wholeRows, extent.rows, 1, [&](Value row) {
-    loop(0, extent.columns, 1, [&](Value column) { copy(row, column); });
-  });
+  loop(wholeRows, extent.rows, 1,
+       [&](Value row) { loop(0, extent.columns, 1, [&](Value column) { copy(row, column); }); });
 }
 
 } // namespace zorse::host

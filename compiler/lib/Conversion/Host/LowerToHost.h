@@ -13,8 +13,8 @@
 namespace zorse {
 
 /// Replaces every tile kernel of the module by a function
-/// `void symbol(ptr slots, i64 x, i64 y, i64 z)` (CodeObject.h) of scf, arith, math, vector and llvm
-/// ops. Fails with a diagnostic on an op that it does not know.
+/// `void symbol(ptr slots, i64 x, i64 y, i64 z)` (CodeObject.h) of scf, arith, math, vector and
+/// llvm ops. Fails with a diagnostic on an op that it does not know.
 mlir::LogicalResult lowerTileToHost(mlir::ModuleOp module, const TargetDesc &target);
 
 } // namespace zorse

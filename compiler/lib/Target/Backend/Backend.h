@@ -20,7 +20,7 @@ class Module;
 namespace zorse {
 
 struct BackendCode {
-  std::vector<uint8_t> bytes;   ///< a linked ELF shared object
+  std::vector<uint8_t> bytes;    ///< a linked ELF shared object
   std::string llvmText, asmText; ///< optimised LLVM IR and assembly, if asked for
 };
 
@@ -32,8 +32,9 @@ struct BackendOptions {
   std::function<void(llvm::Module &)> prepare;
 };
 
-/// Translates a module of the LLVM dialect, optimises it, selects instructions, links with lld. LLVM's
-/// backend for the target must have been initialised. Errors: Runtime, with LLVM's own diagnostic.
+/// Translates a module of the LLVM dialect, optimises it, selects instructions, links with lld.
+/// LLVM's backend for the target must have been initialised. Errors: Runtime, with LLVM's own
+/// diagnostic.
 Result<BackendCode> generateCode(mlir::ModuleOp module, const TargetDesc &target,
                                  const BackendOptions &options);
 

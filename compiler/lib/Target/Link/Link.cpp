@@ -43,13 +43,15 @@ Result<std::vector<uint8_t>> linkSharedObject(llvm::StringRef object) {
   std::lock_guard lock(oneAtATime);
   std::string diagnostics;
   llvm::raw_string_ostream stream(diagnostics);
-  const char *arguments[] = {"ld.lld",         "-shared",      "--no-undefined", "--build-id=none",
-                             "--threads=1",    "-s",           input.c_str(),    "-o",
-                             output.c_str()};
-  lld::Result result = lld::lldMain(arguments, llvm::nulls(), stream, {{lld::Gnu, &lld::elf::link}});
+  const char *arguments[] = {"ld.lld",          "-shared",     "--no-undefined",
+                             "--build-id=none", "--threads=1", "-s",
+                             input.c_str(),     "-o",          output.c_str()};
+  lld::Result result =
+      lld::lldMain(arguments, llvm::nulls(), stream, {{lld::Gnu, &lld::elf::link}});
   if (result.retCode != 0)
     return runtimeError("linking failed: " + diagnostics);
-  auto linked = llvm::MemoryBuffer::getFile(output, /*IsText=*/false, /*RequiresNullTerminator=*/false);
+  auto linked =
+      llvm::MemoryBuffer::getFile(output, /*IsText=*/false, /*RequiresNullTerminator=*/false);
   if (!linked)
     return runtimeError("cannot read the linked object: " + linked.getError().message());
   llvm::StringRef bytes = (*linked)->getBuffer();

@@ -8,11 +8,13 @@
 // The calling convention. All kernels of one op take the same argument list, a
 // row of 8-byte slots:
 //
-//   [ pointer of each operand, in spec order | pointer of each workspace | each size, i64, in spec order ]
+//   [ pointer of each operand, in spec order | pointer of each workspace | each size, i64, in spec
+//   order ]
 //
 // An AMD kernel has them as its kernel arguments. A host kernel is the function
 //
-//   void symbol(const uint64_t *slots, int64_t workgroup_x, int64_t workgroup_y, int64_t workgroup_z)
+//   void symbol(const uint64_t *slots, int64_t workgroup_x, int64_t workgroup_y, int64_t
+//   workgroup_z)
 //
 // called once for each workgroup of the grid, on any thread. The kernels of an
 // op run in order, each after the one before it has finished.
@@ -62,8 +64,8 @@ struct CodeObject {
   std::vector<KernelInfo> kernels;
   std::vector<KernelArgument> arguments;
   std::vector<WorkspaceInfo> workspaces;
-  std::string opJson;      ///< canonical JSON of the op
-  std::string configText;  ///< canonical text of the configuration
+  std::string opJson;     ///< canonical JSON of the op
+  std::string configText; ///< canonical text of the configuration
   std::string compilerRevision;
   /// Instructions by class, counted in the machine code ("mfma", "valu", "lds", "vmem", …).
   std::map<std::string, int64_t> instructionMix;

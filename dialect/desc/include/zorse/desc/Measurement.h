@@ -17,9 +17,9 @@ enum class Source { Measured, Simulated, Model };
 
 struct Measurement {
   Source source = Source::Measured;
-  std::string device;          ///< hostDeviceName() or the like
-  std::string method;          ///< "median of 15 rounds, warm" …
-  double medianUs = 0;         ///< median time of one launch, microseconds
+  std::string device;           ///< hostDeviceName() or the like
+  std::string method;           ///< "median of 15 rounds, warm" …
+  double medianUs = 0;          ///< median time of one launch, microseconds
   double lowUs = 0, highUs = 0; ///< 95 % interval of the median
   int64_t samples = 0;
   double flops = 0, bytes = 0; ///< of one launch
@@ -28,9 +28,9 @@ struct Measurement {
 /// How a candidate compared with the fp64 reference.
 struct Verification {
   bool passed = false;
-  double maxError = 0;  ///< largest |got - want| / allowed, over all outputs; passed means <= 1
-  int64_t cases = 0;    ///< shapes tried
-  std::string detail;   ///< the worst element, or the reason of failure
+  double maxError = 0; ///< largest |got - want| / allowed, over all outputs; passed means <= 1
+  int64_t cases = 0;   ///< shapes tried
+  std::string detail;  ///< the worst element, or the reason of failure
 };
 
 } // namespace zorse
