@@ -32,6 +32,8 @@ public:
       if (!status)
         return status.takeError();
       next = (next + 1) % rows.size();
+      if (status = device->synchronize(); !status)
+        return status.takeError();
       const double us = std::chrono::duration<double, std::micro>(Clock::now() - start).count();
       if (us >= targetUs)
         return us / static_cast<double>(launches);

@@ -9,6 +9,7 @@
 #include "zorse/device/Device.h"
 
 #include <functional>
+#include <ostream>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,9 @@ struct DeviceUnderTest {
   /// Tests that this device cannot pass, each with the reason.
   std::vector<std::pair<std::string, std::string>> skips;
 };
+
+/// How googletest shows one.
+inline void PrintTo(const DeviceUnderTest &under, std::ostream *to) { *to << under.name; }
 
 const std::vector<DeviceUnderTest> &devices();
 

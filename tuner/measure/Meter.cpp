@@ -68,6 +68,8 @@ Result<Contender> Meter::prepare(std::unique_ptr<Module> module) {
   if (Status status = device->launch(*contender.module, contender.bindings[0].slots, sizes);
       !status)
     return status.takeError();
+  if (Status status = device->synchronize(); !status)
+    return status.takeError();
   // Enough launches for a sample, from the faster of two; one will do where a launch is a sample.
   double fastest = 0, sampleUs = options.sampleSeconds * 1e6;
   for (int i = 0; i < 2 && (i == 0 || fastest < 5 * sampleUs); ++i) {
@@ -75,6 +77,8 @@ Result<Contender> Meter::prepare(std::unique_ptr<Module> module) {
     size_t copy = size_t(i) % copies.size();
     if (Status status = device->launch(*contender.module, contender.bindings[copy].slots, sizes);
         !status)
+      return status.takeError();
+    if (Status status = device->synchronize(); !status)
       return status.takeError();
     double elapsed = std::max(0.05, microseconds(Clock::now() - start));
     fastest = i ? std::min(fastest, elapsed) : elapsed;
@@ -90,6 +94,8 @@ Status Meter::sample(Contender &contender) {
         return status;
   const Sizes &sizes = copies[0].sizes();
   size_t copy = contender.samples.size() % copies.size();
+  if (Status status = device->synchronize(); !status) // the restored operands
+    return status;
   Clock::time_point start = Clock::now();
   for (int64_t i = 0; i < contender.launches; ++i) {
     if (Status status = device->launch(*contender.module, contender.bindings[copy].slots, sizes);
@@ -97,6 +103,8 @@ Status Meter::sample(Contender &contender) {
       return status;
     copy = copy + 1 == copies.size() ? 0 : copy + 1;
   }
+  if (Status status = device->synchronize(); !status)
+    return status;
   contender.samples.push_back(microseconds(Clock::now() - start) / double(contender.launches));
   return Status::success();
 }

@@ -7,7 +7,8 @@
 #include "HostModule.h"
 #include "ThreadPool.h"
 
-#include "zorse/device/Device.h"
+#include "zorse/device/LaunchChecks.h"
+#include "zorse/device/SynchronousDevice.h"
 
 #include <algorithm>
 #include <chrono>
@@ -61,7 +62,7 @@ struct GridRun {
   }
 };
 
-class HostDevice final : public Device {
+class HostDevice final : public SynchronousDevice {
 public:
   explicit HostDevice(const TargetDesc &row, const HostDeviceOptions &options)
       : pool(options.threads > 0 ? options.threads : std::max(1, row.computeUnits), options.pinned),
@@ -75,6 +76,8 @@ public:
   }
 
   Result<std::unique_ptr<Buffer>> allocate(size_t bytes) override {
+    if (Status status = mayNot("allocate"); !status)
+      return status.takeError();
     // Whole huge pages where they pay: weights and caches are read from end to end.
     bool large = bytes >= 2 * hugePage;
     size_t alignment = large ? hugePage : 64;
@@ -88,51 +91,44 @@ public:
   }
 
   Status upload(Buffer &to, size_t offset, std::span<const uint8_t> from) override {
-    if (Status status = checkRange("upload", to, offset, from.size()); !status)
-      return status;
+    for (Status status : {mayNot("upload"), checkCopy("upload", to, offset, from.size())})
+      if (!status)
+        return status;
     if (!from.empty())
       std::memcpy(reinterpret_cast<uint8_t *>(to.address()) + offset, from.data(), from.size());
     return Status::success();
   }
 
   Status download(const Buffer &from, size_t offset, std::span<uint8_t> to) override {
-    if (Status status = checkRange("download", from, offset, to.size()); !status)
-      return status;
+    for (Status status : {mayNot("download"), checkCopy("download", from, offset, to.size())})
+      if (!status)
+        return status;
     if (!to.empty())
       std::memcpy(to.data(), reinterpret_cast<const uint8_t *>(from.address()) + offset, to.size());
     return Status::success();
   }
 
   Result<std::unique_ptr<Module>> load(const CodeObject &object) override {
-    if (Status status = checkArch(object.arch); !status)
-      return status.takeError();
+    for (Status status : {mayNot("load"), checkArch(object.arch)})
+      if (!status)
+        return status.takeError();
     Result<std::unique_ptr<HostModule>> module = HostModule::load(object);
     if (!module)
       return module.takeError();
     return std::unique_ptr<Module>(module.take());
   }
 
-  Status launch(Module &module, std::span<const uint64_t> slots, const Sizes &sizes) override {
+private:
+  Status run(Module &module, std::span<const uint64_t> slots, const Sizes &sizes) override {
     auto &loaded = static_cast<HostModule &>(module);
-    if (slots.size() != loaded.object().arguments.size())
-      return usageError(fmt::format("a launch of '{}' takes {} argument slots, {} were given",
-                                    loaded.object().kernels[0].symbol,
-                                    loaded.object().arguments.size(), slots.size()));
+    if (Status status = checkSlots(loaded.object(), slots); !status)
+      return status;
     std::lock_guard lock(launching);
-    Result<const std::vector<Grid> *> grids = loaded.grids(sizes);
+    Result<std::span<const Grid>> grids = loaded.grids(sizes);
     if (!grids)
       return grids.takeError();
     for (size_t k = 0; k < loaded.kernels().size(); ++k)
-      runKernel(loaded.kernels()[k], slots.data(), (**grids)[k]);
-    return Status::success();
-  }
-
-private:
-  /// Both ranges inside of the buffer, without overflow.
-  Status checkRange(const char *what, const Buffer &buffer, size_t offset, size_t bytes) {
-    if (offset > buffer.size() || bytes > buffer.size() - offset)
-      return usageError(fmt::format("{} of {} bytes at offset {} exceeds the buffer of {} bytes",
-                                    what, bytes, offset, buffer.size()));
+      runKernel(loaded.kernels()[k], slots.data(), (*grids)[k]);
     return Status::success();
   }
 

@@ -8,15 +8,13 @@
 
 #include "SharedObject.h"
 
-#include "zorse/device/Device.h"
+#include "zorse/device/LaunchChecks.h"
 
-#include <array>
 #include <atomic>
 
 namespace zorse::host {
 
 using KernelFunction = void (*)(const uint64_t *slots, int64_t x, int64_t y, int64_t z);
-using Grid = std::array<int64_t, 3>;
 
 class HostModule final : public Module {
 public:
@@ -32,8 +30,8 @@ public:
   };
   std::vector<Kernel> &kernels() { return functions; }
 
-  /// The workgroups of each kernel at these sizes. Remembers the sizes met last.
-  Result<const std::vector<Grid> *> grids(const Sizes &sizes);
+  /// The workgroups of each kernel at these sizes.
+  Result<std::span<const Grid>> grids(const Sizes &sizes) { return byLaunch.of(code, sizes); }
 
 private:
   HostModule(const CodeObject &object, SharedObject library, size_t kernels)
@@ -42,12 +40,7 @@ private:
   CodeObject code;
   SharedObject library;
   std::vector<Kernel> functions;
-  struct KnownGrids {
-    Sizes sizes;
-    std::vector<Grid> grids;
-  };
-  std::vector<KnownGrids> known;
-  size_t nextVictim = 0;
+  Grids byLaunch;
 };
 
 } // namespace zorse::host

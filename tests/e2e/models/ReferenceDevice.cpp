@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "ReferenceDevice.h"
 
+#include "zorse/device/LaunchChecks.h"
+#include "zorse/device/SynchronousDevice.h"
 #include "zorse/reference/Reference.h"
 
 #include <cstdlib>
@@ -43,36 +45,43 @@ public:
   OpDesc op;
 };
 
-class ReferenceDevice : public Device {
+class ReferenceDevice : public SynchronousDevice {
 public:
   ReferenceDevice() : row(detectHost()) {}
   const TargetDesc &target() const override { return row; }
   std::string description() const override { return "fp64 reference"; }
 
   Result<std::unique_ptr<Buffer>> allocate(size_t bytes) override {
+    if (Status status = mayNot("allocate"); !status)
+      return status.takeError();
     return std::unique_ptr<Buffer>(new ReferenceBuffer(bytes));
   }
   Status upload(Buffer &to, size_t offset, std::span<const uint8_t> from) override {
-    if (offset + from.size() > to.size())
-      return runtimeError("upload past the end of a buffer");
+    for (Status status : {mayNot("upload"), checkCopy("upload", to, offset, from.size())})
+      if (!status)
+        return status;
     std::memcpy(reinterpret_cast<void *>(to.address() + offset), from.data(), from.size());
     return Status::success();
   }
   Status download(const Buffer &from, size_t offset, std::span<uint8_t> to) override {
-    if (offset + to.size() > from.size())
-      return runtimeError("download past the end of a buffer");
+    for (Status status : {mayNot("download"), checkCopy("download", from, offset, to.size())})
+      if (!status)
+        return status;
     std::memcpy(to.data(), reinterpret_cast<const void *>(from.address() + offset), to.size());
     return Status::success();
   }
 
   Result<std::unique_ptr<Module>> load(const CodeObject &object) override {
+    if (Status status = mayNot("load"); !status)
+      return status.takeError();
     Result<OpDesc> op = OpDesc::parse(object.opJson);
     if (!op)
       return op.takeError();
     return std::unique_ptr<Module>(new ReferenceModule(object, op.take()));
   }
 
-  Status launch(Module &module, std::span<const uint64_t> slots, const Sizes &sizes) override {
+private:
+  Status run(Module &module, std::span<const uint64_t> slots, const Sizes &sizes) override {
     const OpDesc &op = static_cast<ReferenceModule &>(module).op;
     std::vector<void *> operands;
     for (size_t i = 0; i < op.operands().size(); ++i)
@@ -80,7 +89,6 @@ public:
     return runReference(op, operands, sizes);
   }
 
-private:
   TargetDesc row;
 };
 

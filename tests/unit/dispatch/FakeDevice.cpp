@@ -46,17 +46,21 @@ FakeDevice::FakeDevice(int computeUnits) {
 }
 
 Result<std::unique_ptr<Buffer>> FakeDevice::allocate(size_t bytes) {
+  if (Status status = mayNot("allocate"); !status)
+    return status.takeError();
   allocations.push_back(bytes);
   nextAddress += 0x1000;
   return std::unique_ptr<Buffer>(std::make_unique<FakeBuffer>(*this, bytes, nextAddress));
 }
 
 Result<std::unique_ptr<Module>> FakeDevice::load(const CodeObject &object) {
+  if (Status status = mayNot("load"); !status)
+    return status.takeError();
   loads.push_back(object.configText);
   return std::unique_ptr<Module>(std::make_unique<FakeModule>(object));
 }
 
-Status FakeDevice::launch(Module &module, std::span<const uint64_t> slots, const Sizes &sizes) {
+Status FakeDevice::run(Module &module, std::span<const uint64_t> slots, const Sizes &sizes) {
   launches.push_back({module.object().configText, {slots.begin(), slots.end()}, sizes});
   return Status();
 }

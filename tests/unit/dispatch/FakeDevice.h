@@ -6,14 +6,14 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "zorse/device/Device.h"
+#include "zorse/device/SynchronousDevice.h"
 
 #include <gtest/gtest.h>
 
 namespace zorse::test {
 
 /// Remembers what was loaded, allocated and launched; runs nothing.
-class FakeDevice final : public Device {
+class FakeDevice final : public SynchronousDevice {
 public:
   struct Launch {
     std::string configText;
@@ -29,7 +29,6 @@ public:
   Status upload(Buffer &, size_t, std::span<const uint8_t>) override { return Status(); }
   Status download(const Buffer &, size_t, std::span<uint8_t>) override { return Status(); }
   Result<std::unique_ptr<Module>> load(const CodeObject &object) override;
-  Status launch(Module &module, std::span<const uint64_t> slots, const Sizes &sizes) override;
 
   std::vector<std::string> loads; ///< configurations
   std::vector<size_t> allocations;
@@ -38,6 +37,8 @@ public:
   uint64_t nextAddress = 0x1000;
 
 private:
+  Status run(Module &module, std::span<const uint64_t> slots, const Sizes &sizes) override;
+
   TargetDesc desc;
 };
 

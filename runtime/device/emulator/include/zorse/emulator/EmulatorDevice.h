@@ -8,12 +8,12 @@
 
 #include "zorse/emulator/Machine.h"
 
-#include "zorse/device/Device.h"
+#include "zorse/device/SynchronousDevice.h"
 
 namespace zorse {
 
-/// A device that executes AMD code objects instruction by instruction and counts.
-class EmulatorDevice : public Device {
+/// A device that executes AMD code objects instruction by instruction and counts. Launches wait.
+class EmulatorDevice : public SynchronousDevice {
 public:
   /// Counts of all launches since the start or the last clear, by kernel symbol.
   virtual const std::map<std::string, emulator::Counts> &counts() const = 0;
