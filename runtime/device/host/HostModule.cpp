@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "HostModule.h"
 
+#include "zorse/device/ElfChecks.h"
+
 #include <fmt/format.h>
 
 namespace zorse::host {
@@ -15,14 +17,13 @@ Result<std::unique_ptr<HostModule>> HostModule::load(const CodeObject &object) {
   if (!library)
     return library.takeError();
   if (object.kernels.empty())
-    return runtimeError("damaged code object: it names no kernel; compile it again");
+    return damagedCode("it names no kernel");
   std::unique_ptr<HostModule> module(new HostModule(object, library.take(), object.kernels.size()));
   for (size_t i = 0; i < object.kernels.size(); ++i) {
     const std::string &symbol = object.kernels[i].symbol;
     void *address = module->library.find(symbol);
     if (!address)
-      return runtimeError(
-          fmt::format("damaged code object: it has no symbol '{}'; compile it again", symbol));
+      return damagedCode(fmt::format("it has no symbol '{}'", symbol));
     module->functions[i].function = reinterpret_cast<KernelFunction>(address);
   }
   return module;

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "SharedObject.h"
 
+#include "zorse/device/ElfChecks.h"
+
 #include <cerrno>
 #include <cstring>
 #include <dlfcn.h>
@@ -18,25 +20,6 @@
 namespace zorse::host {
 
 namespace {
-
-std::string machineName(unsigned machine) {
-  switch (machine) {
-  case EM_X86_64:
-    return "x86-64";
-  case EM_AARCH64:
-    return "AArch64";
-  case EM_RISCV:
-    return "RISC-V";
-  case 224: // EM_AMDGPU, younger than some elf.h
-    return "AMDGPU";
-  default:
-    return "unknown";
-  }
-}
-
-Error damaged(std::string_view what) {
-  return runtimeError(fmt::format("damaged code object: {}; compile it again", what));
-}
 
 /// A T at `offset`, if it lies inside of the bytes.
 template <typename T> bool readAt(std::span<const uint8_t> bytes, uint64_t offset, T &value) {
@@ -51,7 +34,7 @@ Status checkDynamic(std::span<const uint8_t> bytes, const Elf64_Phdr &segment) {
        offset += sizeof(Elf64_Dyn)) {
     Elf64_Dyn entry;
     if (!readAt(bytes, offset, entry))
-      return damaged("its dynamic section is cut short");
+      return damagedCode("its dynamic section is cut short");
     switch (entry.d_tag) {
     case DT_NULL:
       return Status::success();
@@ -73,28 +56,13 @@ Status checkDynamic(std::span<const uint8_t> bytes, const Elf64_Phdr &segment) {
 } // namespace
 
 Status checkSharedObject(std::span<const uint8_t> bytes) {
+  if (Status status = checkElf(bytes, elfMachineX86, "the host"); !status)
+    return status;
   Elf64_Ehdr header;
-  if (!readAt(bytes, 0, header) || std::memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
-    return damaged(fmt::format("expected an ELF file, found {} bytes that are none", bytes.size()));
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
-      header.e_machine != EM_X86_64)
-    return Error{ErrorCode::Device,
-                 fmt::format("the host runs x86-64 code, this is {}-bit {} code (ELF machine {})",
-                             header.e_ident[EI_CLASS] == ELFCLASS64 ? 64 : 32,
-                             machineName(header.e_machine), header.e_machine)};
-  if (header.e_type != ET_DYN)
-    return damaged(fmt::format("expected a shared object (ELF type {}), found type {}", int(ET_DYN),
-                               header.e_type));
-  if (header.e_phentsize != sizeof(Elf64_Phdr) || header.e_phnum == 0)
-    return damaged("it has no program headers");
+  readAt(bytes, 0, header);
   for (unsigned i = 0; i < header.e_phnum; ++i) {
     Elf64_Phdr segment;
-    if (header.e_phoff > bytes.size() ||
-        !readAt(bytes, header.e_phoff + i * sizeof(Elf64_Phdr), segment))
-      return damaged("its program headers are cut short");
-    if (segment.p_offset > bytes.size() || segment.p_filesz > bytes.size() - segment.p_offset)
-      return damaged(fmt::format("segment {} ends at byte {} of {}", i,
-                                 segment.p_offset + segment.p_filesz, bytes.size()));
+    readAt(bytes, header.e_phoff + i * sizeof(Elf64_Phdr), segment);
     if (segment.p_type == PT_DYNAMIC)
       if (Status status = checkDynamic(bytes, segment); !status)
         return status;

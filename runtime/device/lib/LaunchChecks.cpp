@@ -26,6 +26,11 @@ Status checkSlots(const CodeObject &object, std::span<const uint64_t> slots) {
   return Status::success();
 }
 
+Error notInCapture(std::string_view call) {
+  return usageError(
+      fmt::format("{} inside of a capture; only launches can be recorded, do it before", call));
+}
+
 static Result<std::vector<Grid>> evaluate(const CodeObject &object, const Sizes &sizes) {
   ExprScope scope;
   for (const auto &[name, value] : sizes)

@@ -9,7 +9,6 @@
 #include "zorse/device/LaunchChecks.h"
 
 #include <chrono>
-#include <fmt/format.h>
 
 namespace zorse {
 
@@ -55,9 +54,7 @@ Status SynchronousDevice::launch(Module &module, std::span<const uint64_t> slots
 
 Status SynchronousDevice::mayNot(const char *call) const {
   if (recording.load(std::memory_order_acquire))
-    return usageError(fmt::format("{} inside of a capture; only launches can be recorded, do it "
-                                  "before",
-                                  call));
+    return notInCapture(call);
   return Status::success();
 }
 

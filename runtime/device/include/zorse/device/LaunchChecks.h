@@ -22,6 +22,9 @@ Status checkCopy(std::string_view what, const Buffer &buffer, size_t offset, siz
 /// As many slots as the code has arguments.
 Status checkSlots(const CodeObject &object, std::span<const uint64_t> slots);
 
+/// The error for a `call`, such as "upload", that capture() rules out.
+Error notInCapture(std::string_view call);
+
 /// Workgroups of one kernel; a launch of none runs nothing.
 using Grid = std::array<int64_t, 3>;
 
