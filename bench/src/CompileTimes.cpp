@@ -48,8 +48,6 @@ Result<std::vector<CompileTime>> measureCompileTimes(const std::vector<std::stri
     if (!target)
       return target.takeError();
     for (const OpSpec &spec : allOpSpecs()) {
-      if (!isSupported(spec.kind, *target))
-        continue;
       Result<OpDesc> op = OpDesc::parse(spec.exampleJson);
       if (!op)
         return op.takeError();

@@ -8,8 +8,6 @@
 
 #include "search/Search.h"
 
-#include "zorse/compiler/Compile.h"
-
 #include <algorithm>
 #include <fmt/format.h>
 
@@ -24,10 +22,6 @@ Result<TuneOutcome> tune(const OpDesc &op, const TargetDesc &target, Device *dev
                  (!target.isHost() && device->target().arch != target.arch)))
     return usageError(fmt::format("tuning for {} needs a device that runs it, this one runs {}",
                                   target.arch, device->target().arch));
-  // One error instead of one row a configuration.
-  if (!options.compile && !isSupported(op.kind(), target))
-    return Error{ErrorCode::Device,
-                 fmt::format("{} has no lowering for {}", op.kind(), target.arch)};
   return tuner::Search(op, target, device, database, options).run();
 }
 

@@ -36,10 +36,6 @@ namespace zorse {
 
 std::string compilerRevision() { return "llvm-" LLVM_VERSION_STRING "+" ZORSE_SOURCE_REVISION; }
 
-bool isSupported(std::string_view kind, const TargetDesc &target) {
-  return schedule::hasSchedule(kind, target);
-}
-
 static std::string printed(ModuleOp module) {
   std::string text;
   llvm::raw_string_ostream stream(text);
@@ -87,9 +83,6 @@ static Status describeLaunch(const OpDesc &op, const KernelConfig &config,
 
 Result<CompileOutput> compile(const OpDesc &op, const TargetDesc &target,
                               const KernelConfig &config, const CompileOptions &options) {
-  if (!isSupported(op.kind(), target))
-    return Error{ErrorCode::Device, op.kind() + " has no lowering for " + target.arch +
-                                        "; it can be compiled for the host targets"};
   if (Status legal = config.check(op, target); !legal)
     return legal.takeError();
 

@@ -395,6 +395,18 @@ std::vector<Val> KernelBuilder::loop(Val from, Val to, int64_t step, std::vector
   return wrapAll(loop.getResults());
 }
 
+Val KernelBuilder::sumInSteps(int64_t whole, int64_t step, Val acc,
+                              const std::function<Val(Val, int64_t, Val)> &add) {
+  int64_t full = whole / step * step;
+  if (full > step)
+    acc = loop(index(0), index(full), step, {acc}, [&](Val from, std::vector<Val> carried) {
+      return std::vector<Val>{add(from, step, carried[0])};
+    })[0];
+  else
+    acc = add(index(0), step, acc);
+  return full < whole ? add(index(full), whole - full, acc) : acc;
+}
+
 void KernelBuilder::ifThen(Val condition, const std::function<void()> &body) {
   auto branch = scf::IfOp::create(b, condition.value, /*withElseRegion=*/false);
   OpBuilder::InsertionGuard guard(b);

@@ -183,6 +183,9 @@ public:
   std::vector<Val> loop(Val from, Val to, int64_t step, std::vector<Val> initial,
                         const LoopBody &body);
   void ifThen(Val condition, const std::function<void()> &body);
+  /// acc = add(from, count, acc) for each `step` of `whole` and what is left at the end.
+  Val sumInSteps(int64_t whole, int64_t step, Val acc,
+                 const std::function<Val(Val from, int64_t count, Val acc)> &add);
 
   mlir::ImplicitLocOpBuilder b;
   mlir::Type elementType(DType type);

@@ -38,16 +38,7 @@ void scheduleLinear(const ScheduleInput &input, TileProgram &program) {
                      type);
     return k.dot(stageA ? k.stage(a) : a, stageB ? k.stage(b) : b, acc, /*transposeB=*/true);
   };
-  Val acc = k.zeros({m, n});
-  int64_t whole = inner / depth * depth;
-  if (whole > depth)
-    acc = k.loop(k.index(0), k.index(whole), depth, {acc}, [&](Val from, std::vector<Val> carried) {
-      return std::vector<Val>{multiply(from, depth, carried[0])};
-    })[0];
-  else
-    acc = multiply(k.index(0), depth, acc);
-  if (whole < inner)
-    acc = multiply(k.index(whole), inner - whole, acc);
+  Val acc = k.sumInSteps(inner, depth, k.zeros({m, n}), multiply);
 
   if (k.hasOperand("bias")) {
     Val bias = k.load(k.operand("bias"), n0, {1}, {cols}, {n});

@@ -87,6 +87,11 @@ void SplitAttention::store(KernelBuilder &k, const OnlineSoftmax &seen, Val t, V
 void SplitAttention::combine() const {
   if (splits == 1)
     return;
+  // On AMD the rows of a workgroup lie in its registers, about eight elements a lane.
+  int64_t headsPerBlock = this->headsPerBlock;
+  if (!input.target.isHost())
+    headsPerBlock = std::clamp<int64_t>(
+        8 * input.target.waveSize * input.knobOr("waves", 1) / width, 1, headsPerBlock);
   int64_t blocks = (heads + headsPerBlock - 1) / headsPerBlock;
   KernelBuilder k(input, program, symbol + "_combine", {"tokens", std::to_string(blocks), "1"});
   Val t = k.programId(0), h0 = k.programId(1) * headsPerBlock;

@@ -10,10 +10,8 @@
 
 namespace zorse::schedule {
 
-/// Writes the tile program of an op. Errors: Device if the kind has no schedule for the target.
+/// Writes the tile program of an op. Every kind has a schedule, on every target.
 Result<TileProgram> makeTileProgram(const ScheduleInput &input, mlir::MLIRContext &context);
-/// Whether makeTileProgram has a schedule for the kind on the target.
-bool hasSchedule(std::string_view kind, const TargetDesc &target);
 
 // One function for each op family, in the file of that name. Each adds its kernels to the program.
 void scheduleElementwise(const ScheduleInput &input, TileProgram &program);

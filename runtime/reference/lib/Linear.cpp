@@ -7,6 +7,9 @@
 
 #include "Arguments.h"
 
+#include <cmath>
+#include <limits>
+
 namespace zorse::reference {
 
 Status runLinear(const Arguments &args) {
@@ -47,6 +50,10 @@ Status runArgmax(const Arguments &args) {
   int64_t width = args.field("vocab_size");
   for (int64_t t = 0; t < args.size("tokens"); ++t) {
     std::vector<double> row = args["logits"].read(t * width, width);
+    // A logit that is no number counts as the least.
+    for (double &logit : row)
+      if (std::isnan(logit))
+        logit = -std::numeric_limits<double>::infinity();
     int64_t best = 0;
     for (int64_t i = 1; i < width; ++i)
       if (row[i] > row[best])

@@ -11,32 +11,16 @@
 //
 //===----------------------------------------------------------------------===//
 
-#include "LaneInterpreter.h"
-#include "LowerToAmd.h"
-#include "Schedule.h"
+#include "LaneRun.h"
 
-#include "zorse/reference/Reference.h"
-
-#include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "reference/SmallRequests.h"
 
 #include <gtest/gtest.h>
 
-using namespace mlir;
+#include <random>
 
 namespace zorse::test {
 namespace {
-
-template <typename T> T must(Result<T> result) {
-  if (!result)
-    throw std::runtime_error(result.error().message);
-  return result.take();
-}
-void must(Status status) {
-  if (!status)
-    throw std::runtime_error(status.error().message);
-}
 
 struct Case {
   const char *name, *request, *config, *arch;
@@ -47,56 +31,6 @@ std::ostream &operator<<(std::ostream &os, const Case &c) {
   return os << c.request << " " << c.config << " " << c.arch;
 }
 
-/// Runs the kernels of an op one after another, with workspaces full of NaN.
-void runLanes(const OpDesc &op, const TargetDesc &target, const KernelConfig &config,
-              const Sizes &sizes, const OperandSet &operands) {
-  DialectRegistry registry;
-  registerAmdDialects(registry);
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  auto program = must(schedule::makeTileProgram({op, target, config}, context));
-  ASSERT_TRUE(succeeded(lowerTileToAmd(*program.module, target)));
-
-  ExprScope scope = op.scope(sizes);
-  auto number = [&](const std::string &formula) {
-    return must(must(Expr::parse(formula)).evaluate(scope));
-  };
-  std::vector<std::span<uint8_t>> buffers;
-  for (size_t i = 0; i < operands.count(); ++i)
-    buffers.emplace_back(static_cast<uint8_t *>(operands.pointers()[i]), operands.bytes(i));
-  std::vector<std::vector<uint64_t>> workspaces;
-  for (const auto &workspace : program.workspaces) {
-    size_t bytes = size_t(number(workspace.elements)) * 4;
-    workspaces.emplace_back((bytes + 7) / 8, ~uint64_t(0));
-    buffers.emplace_back(reinterpret_cast<uint8_t *>(workspaces.back().data()), bytes);
-  }
-  std::vector<int64_t> numbers;
-  for (const SizeSpec &size : op.spec().sizes)
-    numbers.push_back(sizes.at(size.name));
-  for (const auto &kernel : program.kernels) {
-    auto function = program.module->lookupSymbol<LLVM::LLVMFuncOp>(kernel.symbol);
-    ASSERT_TRUE(function) << kernel.symbol;
-    LaneInterpreter(function, buffers, numbers)
-        .run({number(kernel.grid[0]), number(kernel.grid[1]), number(kernel.grid[2])});
-  }
-}
-
-void expectReference(const OpDesc &op, const TargetDesc &target, const KernelConfig &config,
-                     const Sizes &given) {
-  Sizes sizes = consistentSizes(op, given);
-  OperandSet want = must(OperandSet::create(op, sizes));
-  must(fillOperands(op, sizes, 11, want.pointers()));
-  OperandSet got = want.clone();
-  must(runReference(op, want.pointers(), sizes));
-  try {
-    runLanes(op, target, config, sizes, got);
-  } catch (const std::exception &error) {
-    FAIL() << error.what();
-  }
-  Comparison comparison = must(compareOperands(op, sizes, got.pointers(), want.pointers()));
-  EXPECT_TRUE(comparison.passed) << comparison.wrong << " of " << comparison.elements
-                                 << " elements wrong; " << comparison.detail;
-}
-
 class AmdKernel : public testing::TestWithParam<Case> {};
 
 TEST_P(AmdKernel, EqualsTheReference) {
@@ -105,6 +39,46 @@ TEST_P(AmdKernel, EqualsTheReference) {
   TargetDesc target = must(findTarget(c.arch));
   expectReference(op, target, must(KernelConfig::parse(c.config, op, target)), c.sizes);
 }
+
+using Combination =
+    std::tuple<const char *, const char *, std::string_view>; // arch, dtype, request
+
+class EveryAmdKernel : public testing::TestWithParam<Combination> {};
+
+/// The default configuration and some of the others, drawn with a fixed seed.
+TEST_P(EveryAmdKernel, EqualsTheReference) {
+  auto [arch, dtype, request] = GetParam();
+  std::string text(request);
+  text.insert(text.rfind('}'), std::string(",\"dtype\":\"") + dtype + "\"");
+  OpDesc op = must(OpDesc::parse(text));
+  TargetDesc target = must(findTarget(arch));
+  std::vector<KernelConfig> legal = enumerateConfigs(op, target);
+  std::vector<KernelConfig> configs = {must(KernelConfig::defaults(op, target))};
+  constexpr unsigned seed = 17;
+  std::mt19937 random(seed);
+  for (int i = 0; i < 2; ++i)
+    configs.push_back(legal[random() % legal.size()]);
+  const Sizes all = {{"tokens", 21},  {"batch", 3},    {"num_slots", 24},
+                     {"context", 70}, {"max_len", 75}, {"max_positions", 75}};
+  Sizes sizes;
+  for (const SizeSpec &size : op.spec().sizes)
+    sizes[size.name] = all.at(size.name);
+  for (const KernelConfig &config : configs) {
+    SCOPED_TRACE(text + " with " + config.text() + ", seed " + std::to_string(seed));
+    expectReference(op, target, config, sizes);
+  }
+}
+
+std::string nameOf(const testing::TestParamInfo<Combination> &info) {
+  const auto &[arch, dtype, request] = info.param;
+  return must(OpDesc::parse(request)).kind() + "_" + dtype + "_" + arch;
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, EveryAmdKernel,
+                         testing::Combine(testing::Values("gfx90a", "gfx942", "gfx950"),
+                                          testing::Values("bf16", "f16", "f32"),
+                                          testing::ValuesIn(smallRequests)),
+                         nameOf);
 
 #define MLA(heads, rank, rope, nope, type)                                                         \
   R"({"op":"mla_decode","num_heads":)" #heads R"(,"kv_lora_rank":)" #rank                          \
@@ -224,6 +198,32 @@ TEST(AmdKernels, WavesMayShareThePositions) {
   expectReference(op, target, config, {{"tokens", 2}, {"context", 150}});
   config = KernelConfig::fromValues(op, target, {16, 64, 1, 4});
   expectReference(op, target, config, {{"tokens", 1}, {"context", 150}});
+}
+
+// A logit that is no number never wins, wherever it stands.
+TEST(AmdKernels, ArgmaxTakesNanForTheLeast) {
+  OpDesc op = must(OpDesc::parse(R"({"op":"argmax","vocab_size":301})"));
+  TargetDesc target = must(findTarget("gfx942"));
+  Sizes sizes{{"tokens", 5}};
+  OperandSet operands = must(OperandSet::create(op, sizes));
+  must(fillOperands(op, sizes, 3, operands.pointers()));
+  auto *logits = static_cast<float *>(operands.pointers()[0]);
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const float infinity = std::numeric_limits<float>::infinity();
+  logits[0] = nan;                                                     // the first column
+  std::fill_n(logits + 301, 301, nan);                                 // nothing else
+  std::fill_n(logits + 2 * 301, 301, -infinity);                       // equals
+  std::fill_n(logits + 3 * 301, 301, nan), logits[3 * 301 + 299] = -7; // one number
+  logits[4 * 301 + 150] = nan;
+  OperandSet want = operands.clone();
+  must(runReference(op, want.pointers(), sizes));
+  for (const char *config :
+       {"block_n=128,waves=1", "block_n=128,waves=4", "block_n=1024,waves=8"}) {
+    runLanes(op, target, must(KernelConfig::parse(config, op, target)), sizes, operands);
+    auto *got = static_cast<int32_t *>(operands.pointers()[1]);
+    auto *expected = static_cast<int32_t *>(want.pointers()[1]);
+    EXPECT_EQ(std::vector(got, got + 5), std::vector(expected, expected + 5)) << config;
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Results, AmdKernel, testing::ValuesIn(cases),

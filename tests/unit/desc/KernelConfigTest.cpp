@@ -108,9 +108,14 @@ TEST(KernelConfig, DefaultsOfLargeModelsAreLegal) {
 TEST(KernelConfig, DefaultsRoundDownAndMoveAsLittleAsPossible) {
   EXPECT_EQ(KernelConfig::defaults(op(decode3B), target("x86_64-avx512"))->text(),
             "block_h=24,block_n=64,kv_splits=2");
-  // Two blocks of 16 heads cannot feed the four waves of the default.
   EXPECT_EQ(KernelConfig::defaults(op(decode3B), target("gfx942"))->text(),
-            "block_h=32,block_n=64,kv_splits=8,waves=2");
+            "block_h=32,block_n=64,kv_splits=8,waves=4");
+  // One block of 16 heads by one of 16 cached tokens cannot feed the four waves of the default.
+  EXPECT_EQ(KernelConfig::defaults(op(R"({"op":"mla_decode","num_heads":24,"kv_lora_rank":816,
+                                         "qk_rope_head_dim":64,"qk_nope_head_dim":64})"),
+                                   target("gfx942"))
+                ->text(),
+            "block_h=16,block_n=16,kv_splits=8,waves=1");
   OpDesc odd = op(R"({"op":"mla_decode","num_heads":20,"kv_lora_rank":128,"qk_rope_head_dim":64,)"
                   R"("qk_nope_head_dim":64})");
   EXPECT_EQ(KernelConfig::defaults(odd, target("x86_64-avx2"))->get("block_h"), 16);
@@ -121,7 +126,7 @@ TEST(KernelConfig, TextRoundTrips) {
   Result<KernelConfig> config =
       KernelConfig::parse(" kv_splits=16, block_n = 32 ", desc, target("gfx942"));
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->text(), "block_h=32,block_n=32,kv_splits=16,waves=2");
+  EXPECT_EQ(config->text(), "block_h=32,block_n=32,kv_splits=16,waves=4");
   EXPECT_EQ(*KernelConfig::parse(config->text(), desc, target("gfx942")), *config);
   EXPECT_EQ(*KernelConfig::parse("", desc, target("gfx942")),
             *KernelConfig::defaults(desc, target("gfx942")));
@@ -146,10 +151,10 @@ TEST(KernelConfig, ErrorsNameTheKnobAndTheRule) {
             "configuration: expected knob=integer, found \"kv_splits=4x\"");
   EXPECT_EQ(errorOf("waves=1,waves=2", desc, "gfx942"),
             "configuration: the knob waves is given twice");
-  EXPECT_EQ(
-      errorOf("waves=8", desc, "gfx942"),
-      "configuration: mla_decode_k2: a matrix instruction takes 16 heads, and each wave needs "
-      "at least one, found block_h = 32, waves = 8");
+  EXPECT_EQ(errorOf("block_n=16,waves=4", desc, "gfx942"),
+            "configuration: mla_decode_k2: a matrix instruction takes 16 heads and 16 cached "
+            "tokens, and each wave needs a block of them, found block_h = 32, block_n = 16, waves "
+            "= 4");
   EXPECT_EQ(errorOf("block_n=128,block_k=512,block_m=128",
                     op(R"({"op":"linear","in_features":3072,)"
                        R"("out_features":8192})"),

@@ -8,6 +8,7 @@
 #include "SmallRequests.h"
 
 #include <cmath>
+#include <limits>
 #include <set>
 
 using namespace zorse;
@@ -96,6 +97,15 @@ TEST(Reference, ArgmaxTakesTheFirstOfEquals) {
   l.put("logits", {1, 5, 5, 2, -3, -4, -5, -3});
   l.run();
   expectNear(l.get("ids"), {1, 0});
+}
+
+TEST(Reference, ArgmaxTakesNanForTheLeast) {
+  double nan = std::numeric_limits<double>::quiet_NaN();
+  double infinity = std::numeric_limits<double>::infinity();
+  Launch l(R"({"op":"argmax","vocab_size":3,"dtype":"f32"})", {{"tokens", 4}});
+  l.put("logits", {nan, -7, nan, nan, nan, nan, nan, -infinity, nan, -infinity, nan, 2});
+  l.run();
+  expectNear(l.get("ids"), {1, 0, 0, 2});
 }
 
 TEST(Reference, EmbedCopiesRowsAndRefusesIdsOutside) {

@@ -72,20 +72,4 @@ TEST_F(CompiledTest, PredictionsForAGpuThatIsNotHere) {
   EXPECT_FALSE(must(database->best(op, target, op.tuningPointJson())));
 }
 
-TEST_F(CompiledTest, AKindWithoutALoweringIsOneErrorAndNoRows) {
-  TargetDesc target = must(findTarget("gfx942"));
-  for (const OpSpec &spec : allOpSpecs()) {
-    if (isSupported(spec.kind, target))
-      continue;
-    OpDesc op = must(OpDesc::parse(spec.exampleJson));
-    Result<TuneOutcome> outcome = tune(op, target, nullptr, *database, options);
-    ASSERT_FALSE(outcome);
-    EXPECT_EQ(outcome.error().code, ErrorCode::Device);
-    EXPECT_EQ(outcome.error().message, spec.kind + " has no lowering for gfx942");
-    EXPECT_TRUE(must(database->list({})).empty());
-    return;
-  }
-  GTEST_SKIP() << "every kind has a lowering for this target";
-}
-
 } // namespace

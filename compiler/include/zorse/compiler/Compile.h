@@ -38,15 +38,11 @@ struct CompileOutput {
 };
 
 /// Compiles the kernels of one op. Errors: Usage for a configuration that breaks a constraint or
-/// does not fit the target's LDS; Device for a target on which the kind has no lowering yet;
-/// Runtime for a failure inside codegen, with the diagnostic.
+/// does not fit the target's LDS; Runtime for a failure inside codegen, with the diagnostic.
 Result<CompileOutput> compile(const OpDesc &op, const TargetDesc &target,
                               const KernelConfig &config, const CompileOptions &options = {});
 
 /// Names the code generator: LLVM version, hash of the compiler's own sources.
 std::string compilerRevision();
-
-/// Whether the kind can be compiled for the target.
-bool isSupported(std::string_view kind, const TargetDesc &target);
 
 } // namespace zorse

@@ -91,9 +91,11 @@ void KernelEmitter::emitDot(tile::DotOp op) {
   int64_t n = cast<RankedTensorType>(op.getResult().getType()).getDimSize(1);
   int64_t widest = element.isF32() ? 4 : 8;
 
+  SmallVector<LdsRange, 2> read;
   for (const DotOperand *operand : {&product.a, &product.b})
     if (operand->staged)
-      beforeLdsRead(operand->staged->range);
+      read.push_back(operand->staged->range);
+  beforeLdsReads(read);
 
   Layout aLayout = operandLayout(m, k, widest, false, 1, product.grid);
   Layout bLayout = operandLayout(n, k, widest, true, 1, product.grid);

@@ -71,7 +71,7 @@ private:
   Value ldsPointer(Value byteOffset, int64_t constantBytes);
   void barrier();
   void beforeLdsWrite(LdsRange range);
-  void beforeLdsRead(LdsRange range);
+  void beforeLdsReads(llvm::ArrayRef<LdsRange> ranges);
 
   // Dot.cpp
   void emitDot(tile::DotOp op);

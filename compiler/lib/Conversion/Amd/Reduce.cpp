@@ -164,7 +164,7 @@ KernelEmitter::Registers KernelEmitter::acrossWaves(ReduceKind kind, Registers r
     store();
   });
 
-  beforeLdsRead(scratch);
+  beforeLdsReads(scratch);
   Registers out;
   for (int64_t rep = 0; rep < kept.reps; ++rep) {
     SmallVector<Value> parts;

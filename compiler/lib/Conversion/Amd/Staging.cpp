@@ -29,10 +29,13 @@ void KernelEmitter::beforeLdsWrite(LdsRange range) {
   hazards.write(range);
 }
 
-void KernelEmitter::beforeLdsRead(LdsRange range) {
-  if (hazards.readNeedsBarrier(range))
+// One barrier before all of them: a barrier forgets what was read before it, and these reads come
+// after it.
+void KernelEmitter::beforeLdsReads(ArrayRef<LdsRange> ranges) {
+  if (llvm::any_of(ranges, [&](LdsRange range) { return hazards.readNeedsBarrier(range); }))
     barrier();
-  hazards.read(range);
+  for (LdsRange range : ranges)
+    hazards.read(range);
 }
 
 Value KernelEmitter::ldsPointer(Value byteOffset, int64_t constantBytes) {
@@ -181,7 +184,7 @@ KernelEmitter::Registers KernelEmitter::convertVector(const Registers &registers
       });
     }
 
-  beforeLdsRead(scratch);
+  beforeLdsReads(scratch);
   place = placeOf(result);
   Registers out;
   for (int64_t rep = 0; rep < result.reps; ++rep) {

@@ -21,7 +21,7 @@ for kind in sorted(set(ops) & set(specs)):
     summary, description = ops[kind]
     spec = specs[kind]
     text = td_docs.one_line(description)
-    wanted = [f"Formula: {spec['formula']}", "Example:", "Available on: host"]
+    wanted = [f"Formula: {spec['formula']}", "Example:", "Available on: host, AMD"]
     for rule in spec["constraints"]:
         if rule["on"] == "desc":
             wanted.append(f"* {rule['label']}: {rule['message']}.")

@@ -94,8 +94,7 @@ std::vector<KernelConfig> selectConfigs(const OpDesc &op, const TargetDesc &targ
 
 /// Tunes `op` at its tuning point. `device` runs `target` and is required for the host; it is null
 /// for a target that is not here, whose candidates are then ranked by the model.
-/// Errors: Usage for a device of another target or none for the host; Device for a kind that has no
-/// lowering for the target; Database as it comes. Trials
+/// Errors: Usage for a device of another target or none for the host; Database as it comes. Trials
 /// that fail are rows, not errors. An interrupted search is an outcome, not an error.
 Result<TuneOutcome> tune(const OpDesc &op, const TargetDesc &target, Device *device,
                          Database &database, const TuneOptions &options = {});

@@ -29,7 +29,7 @@ def Zorse_GqaDecodeOp : Zorse_Op<"gqa_decode"> {
         config = #zorse.config<"block_n=64,kv_splits=1">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -53,7 +53,7 @@ def Zorse_GqaPrefillOp : Zorse_Op<"gqa_prefill"> {
         config = #zorse.config<"block_m=8,block_n=64">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -79,7 +79,7 @@ def Zorse_GqaRopeAppendOp : Zorse_Op<"gqa_rope_append"> {
         config = #zorse.config<"block_h=16">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -130,7 +130,7 @@ def Zorse_MlaPrefillOp : Zorse_Op<"mla_prefill"> {
         config = #zorse.config<"block_m=8,block_n=64">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -154,7 +154,7 @@ def Zorse_MlaRopeAppendOp : Zorse_Op<"mla_rope_append"> {
         config = #zorse.config<"block_h=16">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 

@@ -10,9 +10,9 @@
 include "zorse/Dialect/Zorse/ZorseDialect.td"
 
 def Zorse_ArgmaxOp : Zorse_Op<"argmax"> {
-  let summary = "Finds the position of the largest logit of each row; the first of equals.";
+  let summary = "Finds the position of the largest logit of each row; the first of equals. NaN counts as minus infinity.";
   let description = [{
-    Formula: ids[t] = min { i : logits[t,i] = max_j logits[t,j] }
+    Formula: ids[t] = min { i : l[t,i] = max_j l[t,j] }, l = logits, or -infinity where they are NaN
 
     Constraints: zorse_c1 to zorse_c5.
 
@@ -25,7 +25,7 @@ def Zorse_ArgmaxOp : Zorse_Op<"argmax"> {
         config = #zorse.config<"block_n=512">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -45,7 +45,7 @@ def Zorse_EmbedOp : Zorse_Op<"embed"> {
         config = #zorse.config<"block_n=1024">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -66,7 +66,7 @@ def Zorse_GatedRmsnormOp : Zorse_Op<"gated_rmsnorm"> {
         config = #zorse.config<"block_g=8">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -106,7 +106,7 @@ def Zorse_SwigluOp : Zorse_Op<"swiglu"> {
         config = #zorse.config<"block_n=1024">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 

@@ -48,7 +48,7 @@ def Zorse_MlaAbsorbOp : Zorse_Op<"mla_absorb"> {
         config = #zorse.config<"block_m=1">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -70,7 +70,7 @@ def Zorse_MlaExpandOp : Zorse_Op<"mla_expand"> {
         config = #zorse.config<"block_m=1">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 

@@ -29,7 +29,7 @@ def Zorse_CausalConv1dOp : Zorse_Op<"causal_conv1d"> {
         config = #zorse.config<"block_c=128,block_t=16">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -53,7 +53,7 @@ def Zorse_CausalConv1dUpdateOp : Zorse_Op<"causal_conv1d_update"> {
         config = #zorse.config<"block_c=512">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
@@ -80,7 +80,7 @@ def Zorse_SsdScanOp : Zorse_Op<"ssd_scan"> {
         config = #zorse.config<"chunk=64,block_p=128">
     ```
 
-    Available on: host.
+    Available on: host, AMD.
   }];
 }
 
