@@ -148,6 +148,7 @@ struct Instruction {
   std::array<Range, 7> reads;
   std::array<Range, 3> writes;
   uint8_t numReads = 0, numWrites = 0;
+  uint8_t flow = 0; ///< how "never written" passes through it: flowOf of check/Flow.h
 
   std::string mnemonic; ///< without encoding suffix: "v_add_f32"
   std::string text;     ///< the whole line as an assembler would print it

@@ -34,11 +34,19 @@ struct TargetDesc {
   int64_t maxWorkgroupThreads = 1;
 
   // AMD
+  uint32_t elfMachine = 0; ///< EF_AMDGPU_MACH of its code objects
   int waveSize = 0;
   int64_t ldsBytes = 0;
   int vgprsPerLane = 0; ///< architected + accumulation, per lane at occupancy 1
+  int sgprsPerSimd = 0;
   int simdsPerCu = 0, maxWavesPerSimd = 0;
   std::vector<MatrixShape> matrixShapes;
+  /// Matrix instructions of 16-bit floats read and write subnormals as zeros.
+  bool matrixFlushesSubnormals = false;
+  /// Those of f64 take signs in the field that elsewhere permutes lanes of B (blgp).
+  bool matrixNegatesF64 = false;
+  /// FP8 and BF8 have one zero and one NaN and no infinity (FNUZ), unlike OCP's.
+  bool fp8IsFnuz = false;
 
   // Host
   int vectorBits = 0;

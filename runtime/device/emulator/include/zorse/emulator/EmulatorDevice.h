@@ -12,7 +12,8 @@
 
 namespace zorse {
 
-/// A device that executes AMD code objects instruction by instruction and counts. Launches wait.
+/// A device that executes AMD code objects instruction by instruction and counts. With
+/// checks on, kernels must also leave alone what their op only reads. Launches wait.
 class EmulatorDevice : public SynchronousDevice {
 public:
   /// Counts of all launches since the start or the last clear, by kernel symbol.
