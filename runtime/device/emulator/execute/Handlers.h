@@ -16,6 +16,7 @@
 
 #include "zorse/desc/TargetDesc.h"
 
+#include <cstddef>
 #include <string_view>
 
 namespace zorse::emulator {
@@ -24,6 +25,15 @@ struct HandlerEntry {
   std::string_view mnemonic;
   Handler handler;
 };
+
+/// The entry of that name, or null.
+template <size_t N>
+Handler findEntry(const HandlerEntry (&entries)[N], std::string_view mnemonic) {
+  for (const HandlerEntry &entry : entries)
+    if (entry.mnemonic == mnemonic)
+      return entry.handler;
+  return nullptr;
+}
 
 /// Each returns null for a mnemonic (or form) that the family does not know.
 Handler findScalar(const Instruction &instruction);       ///< SOP1, SOP2, SOPC, SOPK, SOPP

@@ -13,10 +13,13 @@
 
 #include "zorse/desc/Status.h"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace zorse::emulator {
@@ -51,22 +54,32 @@ private:
 };
 
 /// Which lines of 64 bytes a launch has read and written, for the bytes of first touch.
-/// Threads share it.
+/// Threads share it. Lines are numbered from the one that holds the region's begin, rounded down to
+/// 128 bytes, so that lines 2n and 2n + 1 are the halves of one line of 128.
 class TrafficMeter {
 public:
   explicit TrafficMeter(const AddressSpace &space);
   void touch(const Region &region, uint64_t address, uint64_t bytes, bool isStore);
+  /// The lines 64 * `word` + b for all bits b of `lines`.
+  void touchWord(const Region &region, uint64_t word, uint64_t lines, bool isStore);
+  static uint64_t lineOf(const Region &region, uint64_t address) {
+    return (address >> 6) - (region.begin >> 7 << 1);
+  }
   struct Totals {
     uint64_t load64 = 0, load128 = 0, store64 = 0, store128 = 0; ///< bytes
   };
   Totals totals() const;
 
 private:
-  struct Lines {
-    uint64_t firstLine = 0;
-    std::vector<std::atomic<uint64_t>> read, written; ///< a bit a line
+  struct Free {
+    void operator()(uint64_t *pages) const { std::free(pages); }
   };
-  std::vector<Lines> ofRegion;
+  /// Bits of all regions, first of reads, then of writes. The system hands zeroed pages over when
+  /// they are first used: regions that a launch leaves alone cost nothing.
+  std::unique_ptr<uint64_t[], Free> bits;
+  std::vector<uint64_t> firstWord; ///< by region
+  uint64_t numWords = 0;
+  std::array<std::atomic<uint64_t>, 2> lines64 = {0, 0}, lines128 = {0, 0}; ///< read, written
 };
 
 } // namespace zorse::emulator
