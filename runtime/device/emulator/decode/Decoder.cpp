@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "check/Flow.h"
 #include "decode/Operands.h"
 #include "decode/Program.h"
 #include "execute/Handlers.h"
@@ -105,6 +106,7 @@ public:
         inst, instructions->get(inst.getOpcode()), *registers, {opcode.data(), opcode.size()}};
     if (decodeOperands(line, out))
       out.execute = findHandler(out, target);
+    out.flow = static_cast<uint8_t>(flowOf(out));
     if (!out.execute)
       out.execute = stopUnknown;
     return out;
