@@ -32,6 +32,11 @@ bool readPath(std::string_view value, Environment &environment) {
   return true;
 }
 
+bool readHipLibrary(std::string_view value, Environment &environment) {
+  environment.hipLibrary = value;
+  return true;
+}
+
 bool readThreads(std::string_view value, Environment &environment) {
   auto [end, error] =
       std::from_chars(value.data(), value.data() + value.size(), environment.threads);
@@ -44,8 +49,9 @@ bool readLevel(std::string_view value, Environment &environment) {
   return std::find(logLevels.begin(), logLevels.end(), value) != logLevels.end();
 }
 
-constexpr std::array<Variable, 3> variables = {{
+constexpr std::array<Variable, 4> variables = {{
     {"ZORSE_DB", "path", "database of tuned kernels", readPath},
+    {"ZORSE_HIP_LIBRARY", "path", "the HIP library that --device hip opens", readHipLibrary},
     {"ZORSE_LOG", "trace, debug, info, warning, error, critical or off",
      "the least level of messages on stderr", readLevel},
     {"ZORSE_THREADS", "integer from 0 to 4096", "threads; 0 is one for each hardware thread",

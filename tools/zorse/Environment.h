@@ -20,6 +20,7 @@ namespace zorse::tool {
 
 struct Environment {
   std::string databasePath;          ///< ZORSE_DB, else kernels.db in the user's data folder
+  std::string hipLibrary;            ///< ZORSE_HIP_LIBRARY; empty: the usual names
   int threads = 0;                   ///< ZORSE_THREADS; 0: one for each hardware thread
   std::string logLevel = "info";     ///< ZORSE_LOG
   bool mayColor = true;              ///< NO_COLOR is unset and TERM is not "dumb"

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "DeviceChoice.h"
 #include "Interrupt.h"
 #include "Progress.h"
 #include "Verbs.h"
@@ -26,16 +27,16 @@ namespace zorse::tool {
 namespace {
 
 struct RunArguments {
-  std::string dir, prompt, dtype, device = "host";
-  int threads = 0;
-  bool pinned = false, greedy = false, logits = false, times = false;
+  std::string dir, prompt, dtype;
+  DeviceChoice device;
+  bool greedy = false, logits = false, times = false;
   int64_t maxLen = 0, prefillChunk = 512;
   GenerateOptions generate;
 };
 
 /// What stands between the model and the kernels in one run.
 struct Runner {
-  std::unique_ptr<Device> device;
+  OpenedDevice opened;
   std::unique_ptr<Database> database;
   std::unique_ptr<Model> model;
 #ifdef ZORSE_HAS_COMPILER
@@ -62,17 +63,6 @@ static Result<std::optional<DType>> parseRunDType(const std::string &text) {
   if (!dtype || *dtype == DType::I32)
     return usageError(fmt::format("--dtype is f32, f16 or bf16, found '{}'", text));
   return dtype;
-}
-
-static Status openDevice(const RunArguments &arguments, Runner &runner) {
-  if (arguments.device != "host")
-    return Error{ErrorCode::Device,
-                 fmt::format("no device '{}'; the devices here are: host", arguments.device)};
-  Result<std::unique_ptr<Device>> device = createHostDevice({arguments.threads, arguments.pinned});
-  if (!device)
-    return device.takeError();
-  runner.device = device.take();
-  return Status();
 }
 
 static Status openDatabase(const Tool &tool, Runner &runner) {
@@ -122,7 +112,9 @@ static Status prepareKernels(const Tool &tool, const RunArguments &arguments, Ru
   if (!ops)
     return ops.takeError();
   Progress progress(tool);
-  return runner.maker->prepare(*ops, arguments.threads, progress);
+  return runner.maker->prepare(
+      *ops, arguments.device.threads ? arguments.device.threads : tool.environment.threads,
+      progress);
 }
 #endif
 
@@ -133,12 +125,14 @@ static Status setUp(const Tool &tool, const RunArguments &arguments, Runner &run
     return dtype.takeError();
   if (Status status = arguments.generate.sampling.check(); !status)
     return status;
-  if (Status status = openDevice(arguments, runner); !status)
-    return status;
+  Result<OpenedDevice> opened = openDevice(tool, arguments.device);
+  if (!opened)
+    return opened.takeError();
+  runner.opened = opened.take();
   if (Status status = openDatabase(tool, runner); !status)
     return status;
   Result<std::unique_ptr<Model>> model =
-      Model::load(arguments.dir, *runner.device, ModelOptions{*dtype});
+      Model::load(arguments.dir, *runner.opened.device, ModelOptions{*dtype});
   if (!model)
     return model.takeError();
   runner.model = model.take();
@@ -151,12 +145,12 @@ static Status setUp(const Tool &tool, const RunArguments &arguments, Runner &run
 
   Dispatcher::MissHandler onMiss;
 #ifdef ZORSE_HAS_COMPILER
-  runner.maker.emplace(runner.device->target(), *runner.database);
+  runner.maker.emplace(runner.opened.device->target(), *runner.database);
   onMiss = [&maker = *runner.maker](const OpDesc &op, const Sizes &sizes) {
     return maker.make(op, sizes);
   };
 #endif
-  runner.dispatcher.emplace(*runner.device, runner.database.get(), onMiss);
+  runner.dispatcher.emplace(*runner.opened.device, runner.database.get(), onMiss);
   auto promptTokens = static_cast<int64_t>(promptIds.size());
   EngineOptions options;
   options.prefillChunk = arguments.prefillChunk;
@@ -203,8 +197,14 @@ struct Rates {
   double decode() const { return rate(decodeTokens, decodeSeconds); }
 };
 
+/// What the emulator counted in each phase; null and empty on other devices.
+struct Simulated {
+  Json prefill, decode;
+  std::string text;
+};
+
 static void printResult(const RunArguments &arguments, const Runner &runner,
-                        const GeneratedRow &row, const Rates &rates) {
+                        const Simulated &simulated, const GeneratedRow &row, const Rates &rates) {
   Json json = {{"schema_version", 1},
                {"prompt_ids", row.promptIds},
                {"output_ids", row.outputIds},
@@ -223,8 +223,8 @@ static void printResult(const RunArguments &arguments, const Runner &runner,
   json["kernels_untuned"] = runner.maker->compiled() + runner.maker->recalled();
 #endif
   json["dtype"] = name(runner.model->dtype());
-  json["device"] = runner.device->description();
-  json["target"] = runner.device->target().arch;
+  json["device"] = runner.opened.device->description();
+  json["target"] = runner.opened.device->target().arch;
   json["parameters"] = runner.model->parameterCount();
   json["weight_bytes"] = runner.model->weightBytes();
   json["cache_bytes"] = runner.engine->cacheBytes();
@@ -233,6 +233,8 @@ static void printResult(const RunArguments &arguments, const Runner &runner,
   for (const auto &[kind, time] : runner.dispatcher->times())
     if (time.launches > 0)
       json["kernels"][kind] = {{"launches", time.launches}, {"seconds", time.seconds}};
+  if (!simulated.prefill.is_null())
+    json["simulated"] = {{"prefill", simulated.prefill}, {"decode", simulated.decode}};
   printJson(json);
 }
 
@@ -257,8 +259,6 @@ static VerbResult runModel(const Tool &tool, RunArguments arguments) {
       return text.takeError();
     arguments.prompt = text.take();
   }
-  if (arguments.threads == 0)
-    arguments.threads = tool.environment.threads;
   arguments.generate.keepPromptLogits = arguments.logits;
   if (arguments.greedy)
     arguments.generate.sampling.temperature = 0;
@@ -276,9 +276,15 @@ static VerbResult runModel(const Tool &tool, RunArguments arguments) {
   }
   double compiledBefore = runner.compileSeconds();
   std::optional<double> compiledAtFirstToken;
+  auto prefillTokens = static_cast<int64_t>(promptIds.size());
+  Simulated simulated;
   auto onToken = [&](size_t, int32_t, std::string_view text) {
-    if (!compiledAtFirstToken)
+    if (!compiledAtFirstToken) {
       compiledAtFirstToken = runner.compileSeconds();
+      simulated.prefill = countsJson(runner.opened, prefillTokens);
+      simulated.text = describeCounts(runner.opened, "prefill", prefillTokens);
+      clearCounts(runner.opened);
+    }
     if (!tool.isJson()) {
       fmt::print("{}", text);
       std::fflush(stdout);
@@ -301,12 +307,15 @@ static VerbResult runModel(const Tool &tool, RunArguments arguments) {
               std::max(0.0, result->decodeSeconds - compiledInDecode), result->prefillTokens,
               result->decodeTokens};
   const GeneratedRow &row = result->rows[0];
+  simulated.decode = countsJson(runner.opened, rates.decodeTokens);
+  simulated.text += describeCounts(runner.opened, "decode", rates.decodeTokens);
   if (tool.isJson())
-    printResult(arguments, runner, row, rates);
+    printResult(arguments, runner, simulated, row, rates);
   reportKernels(runner);
+  fmt::print(stderr, "{}", simulated.text);
   spdlog::info("prefill {} tokens at {:.1f} tokens/s, decode {} at {:.1f} tokens/s ({}, {})",
                rates.prefillTokens, rates.prefill(), rates.decodeTokens, rates.decode(),
-               name(runner.model->dtype()), runner.device->description());
+               name(runner.model->dtype()), runner.opened.device->description());
   if (arguments.times)
     printTimes(runner);
   return row.stop == StopReason::Cancelled ? interruptedExitCode() : 0;
@@ -356,11 +365,7 @@ void addRun(CLI::App &app, Tool &tool) {
   verb->add_option("--dtype", arguments->dtype,
                    "type of activations and caches (default: the checkpoint's)")
       ->option_text("f32|f16|bf16");
-  verb->add_option("--device", arguments->device, "where to run")->option_text("host");
-  verb->add_option("--threads", arguments->threads, "threads, 0 is one for each hardware thread")
-      ->check(CLI::Range(0, 4096))
-      ->option_text("N");
-  verb->add_flag("--pin", arguments->pinned, "pin each thread to a core");
+  addDeviceOptions(*verb, arguments->device);
   verb->add_option("--max-len", arguments->maxLen, "tokens that the caches have room for")
       ->check(CLI::PositiveNumber)
       ->option_text("N");

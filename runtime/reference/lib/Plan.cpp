@@ -23,14 +23,14 @@ std::vector<int64_t> Random::permutation(int64_t n) {
 
 namespace {
 
-/// Adds `extra` to `parts`, none above `cap`: evenly, or in random helpings that leave some parts
+/// Adds `extra` to `parts`, none above its cap: evenly, or in random helpings that leave some parts
 /// as they were.
-void share(std::vector<int64_t> &parts, int64_t extra, int64_t cap, Random &random,
-           Lengths lengths) {
+void share(std::vector<int64_t> &parts, int64_t extra, const std::vector<int64_t> &caps,
+           Random &random, Lengths lengths) {
   int64_t n = int64_t(parts.size());
   if (lengths == Lengths::Full) {
     for (int64_t i = 0; extra > 0; i = (i + 1) % n) {
-      int64_t helping = std::min({cap - parts[i], std::max<int64_t>(extra / n, 1), extra});
+      int64_t helping = std::min({caps[i] - parts[i], std::max<int64_t>(extra / n, 1), extra});
       parts[i] += helping;
       extra -= helping;
     }
@@ -39,7 +39,7 @@ void share(std::vector<int64_t> &parts, int64_t extra, int64_t cap, Random &rand
   std::vector<int64_t> order = random.permutation(n);
   for (int round = 0; extra > 0; ++round)
     for (int64_t i : order) {
-      int64_t room = std::min(cap - parts[i], extra);
+      int64_t room = std::min(caps[i] - parts[i], extra);
       int64_t helping = room > 0 ? (round ? room : random.between(room / 2, room)) : 0;
       parts[i] += helping;
       extra -= helping;
@@ -81,10 +81,20 @@ Result<Plan> makePlan(const OpDesc &op, const Sizes &sizes, Random random, Lengt
     bool joint = hasFill("context_offsets");
     int64_t longest = context >= 0 ? std::min(context, size("max_len")) : tokens;
     std::vector<int64_t> queries(static_cast<size_t>(sequences), 1);
+    std::vector<int64_t> caps(static_cast<size_t>(sequences), longest);
     if (longest * sequences < tokens)
       return contradiction(op, joint ? "max_len" : "context", longest, "tokens / batch",
                            (tokens + sequences - 1) / sequences);
-    share(queries, tokens - sequences, longest, random, lengths);
+    // Every second sequence, but never one that the others cannot stand in for.
+    for (int64_t i = 1, room = longest * sequences; lengths == Lengths::Sparse && i < sequences;
+         i += 2)
+      if (room - longest >= tokens) {
+        room -= longest;
+        queries[size_t(i)] = 0;
+        caps[size_t(i)] = 0;
+      }
+    int64_t given = std::accumulate(queries.begin(), queries.end(), int64_t(0));
+    share(queries, tokens - given, caps, random, lengths);
     plan.offsets = runningSum(queries);
     plan.lengths = queries;
     if (joint) {
@@ -93,7 +103,8 @@ Result<Plan> makePlan(const OpDesc &op, const Sizes &sizes, Random random, Lengt
       if (size("max_len") * sequences < context)
         return contradiction(op, "max_len", size("max_len"), "context / batch",
                              (context + sequences - 1) / sequences);
-      share(plan.lengths, context - tokens, size("max_len"), random, lengths);
+      std::vector<int64_t> rows(static_cast<size_t>(sequences), size("max_len"));
+      share(plan.lengths, context - tokens, rows, random, lengths);
     } else if (context >= 0) {
       if (size("max_len") < context)
         return contradiction(op, "max_len", size("max_len"), "context", context);

@@ -4,9 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "GoldenModel.h"
-
-#include "zorse/compiler/Compile.h"
+#include "CompiledKernels.h"
 
 #include <gtest/gtest.h>
 
@@ -19,37 +17,11 @@ namespace {
 // is 1e-6. See the oracle's run for how near fp64 arithmetic comes.
 constexpr double f32Tolerance = 2e-4;
 
-/// One device and dispatcher for all models, so that an op that two of them share is compiled once.
-struct Host {
-  std::unique_ptr<Device> device;
-  std::unique_ptr<Dispatcher> dispatcher;
-
-  Host() {
-    Result<std::unique_ptr<Device>> made = createHostDevice();
-    if (!made) {
-      ADD_FAILURE() << made.error().message;
-      return;
-    }
-    device = made.take();
-    dispatcher = std::make_unique<Dispatcher>(
-        *device, nullptr, [this](const OpDesc &op, const Sizes &sizes) -> Result<CodeObject> {
-          const OpDesc tuned = op.withTuningPoint(sizes);
-          Result<KernelConfig> config = KernelConfig::defaults(tuned, device->target());
-          if (!config)
-            return config.takeError();
-          Result<CompileOutput> output = compile(tuned, device->target(), *config);
-          if (!output)
-            return output.takeError();
-          return std::move(output->object);
-        });
-  }
-};
-
 class CompiledModels : public testing::TestWithParam<std::string> {
 protected:
   static EngineSetup setup(DType dtype) {
-    static Host host;
-    return {*host.device, *host.dispatcher, dtype};
+    static CompiledKernels host(createHostDevice());
+    return host.setup(dtype);
   }
 };
 

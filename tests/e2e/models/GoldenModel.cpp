@@ -254,4 +254,37 @@ void checkSixteenBit(const std::string &name, EngineSetup setup) {
   }
 }
 
+void checkSameTokens(const std::string &name, EngineSetup first, EngineSetup second,
+                     int &differing) {
+  const std::vector<GoldenCase> cases = goldenCases(name);
+  Loaded a(name, first, {.numSlots = 1, .maxLen = 256});
+  Loaded b(name, second, {.numSlots = 1, .maxLen = 256});
+  ASSERT_TRUE(a.engine && b.engine);
+  for (const GoldenCase &golden : cases) {
+    auto slot = a.engine->open(), otherSlot = b.engine->open();
+    ASSERT_TRUE(slot && otherSlot);
+    const Engine::Run run{*slot, golden.promptIds}, otherRun{*otherSlot, golden.promptIds};
+    expectOk(a.engine->prefill({&run, 1}));
+    expectOk(b.engine->prefill({&otherRun, 1}));
+    for (size_t step = 0; step < golden.greedyIds.size(); ++step) {
+      auto logits = a.engine->logits(), others = b.engine->logits();
+      ASSERT_TRUE(logits && others);
+      auto best = std::max_element(logits->begin(), logits->end()) - logits->begin();
+      auto otherBest = std::max_element(others->begin(), others->end()) - others->begin();
+      if (best != otherBest) {
+        ++differing;
+        const double gap = (*logits)[size_t(best)] - (*logits)[size_t(otherBest)];
+        // Each of the two logits may be off by that much.
+        ASSERT_LE(gap, 2 * largestDifference(*others, *logits))
+            << golden.prompt << ": " << best << " against " << otherBest << " at step " << step;
+      }
+      const auto token = static_cast<int32_t>(best);
+      expectOk(a.engine->decodeStep({&*slot, 1}, {&token, 1}));
+      expectOk(b.engine->decodeStep({&*otherSlot, 1}, {&token, 1}));
+    }
+    a.engine->close(*slot);
+    b.engine->close(*otherSlot);
+  }
+}
+
 } // namespace zorse

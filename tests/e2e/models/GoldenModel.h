@@ -55,5 +55,10 @@ void checkPieces(const std::string &model, EngineSetup setup, double tolerance);
 /// golden path the run's best logit exceeds that of the golden token by at most 16 of them, so it
 /// chooses the golden token wherever the gap is wider than that.
 void checkSixteenBit(const std::string &model, EngineSetup setup);
+/// Two devices in the same type, both taken along the greedy path of the first. They choose the
+/// same token, or one that the first device's own logits put behind by no more than the devices'
+/// logits differ in that step; `differing` counts those.
+void checkSameTokens(const std::string &model, EngineSetup first, EngineSetup second,
+                     int &differing);
 
 } // namespace zorse

@@ -17,6 +17,7 @@ namespace zorse {
 /// How sequences share out the tokens and contexts of a launch.
 enum class Lengths {
   Ragged, ///< every sequence another length, one of them as short as can be, one the longest
+  Sparse, ///< like Ragged, but some sequences of a prefill bring no token at all
   Full,   ///< equal shares, every context at its longest: what a tuning point means
 };
 
