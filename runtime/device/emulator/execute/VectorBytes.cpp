@@ -32,6 +32,25 @@ U perm(U a, U b, U selectors) {
   return result;
 }
 
+/// Mostly the selectors are the same for all lanes, and pick bytes.
+void permBytes(Wave &wave, const Instruction &inst) {
+  const bool uniform = !inst.src[2].isVgpr();
+  const auto selectors = uniform ? U(wave.scalar(inst.src[2])) : 0;
+  if (!uniform || selectors & 0xf8f8f8f8)
+    return run<[](U a, U b, U c) { return perm(a, b, c); }, B32, B32, B32, B32>(wave, inst);
+  const uint64_t mask = writeMask(wave, inst);
+  withSources<B32, B32>(wave, inst, [&](const Rows *rows) {
+    RowSpace result = {};
+    for (U i = 0; i < 4; ++i) {
+      const U selector = byteOf(selectors, i), shift = 8 * (selector & 3);
+      const uint32_t *from = selector & 4 ? rows[0].low : rows[1].low;
+      for (int l = 0; l < waveSize; ++l)
+        result.low.lane[l] |= (from[l] >> shift & 0xff) << (8 * i);
+    }
+    writeResult<B32>(wave, inst, result, mask);
+  });
+}
+
 U sadBytes(U a, U b) {
   U sum = 0;
   for (U i = 0; i < 4; ++i)
@@ -92,7 +111,7 @@ void maskedQuadSad32(Wave &wave, const Instruction &inst) {
 }
 
 constexpr HandlerEntry table[] = {
-    {"v_perm_b32", run<[](U a, U b, U c) { return perm(a, b, c); }, B32, B32, B32, B32>},
+    {"v_perm_b32", permBytes},
     {"v_alignbyte_b32",
      run<[](U a, U b, U c) { return U((W(a) << 32 | b) >> (8 * (c & 3))); }, B32, B32, B32, B32>},
     {"v_lerp_u8", run<[](U a, U b, U c) { return lerp(a, b, c); }, B32, B32, B32, B32>},

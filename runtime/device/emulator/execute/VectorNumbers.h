@@ -45,7 +45,7 @@ inline bool isNegative(HalfBits x) { return x.bits >> 15 & 1; }
 
 /// v_min: a number beats a NaN, -0 lies below 0; with IEEE behaviour a signalling NaN comes out
 /// quiet.
-template <class T> inline T minimum(const Modes &modes, T a, T b) {
+template <class T> [[gnu::always_inline]] inline T minimum(const Modes &modes, T a, T b) {
   auto x = number(a), y = number(b);
   T result = x < y || (x == y && isNegative(a)) ? a : b;
   result = y != y ? a : result;
@@ -54,7 +54,7 @@ template <class T> inline T minimum(const Modes &modes, T a, T b) {
   return modes.ieee && isSignaling(a) ? quiet(a) : result;
 }
 
-template <class T> inline T maximum(const Modes &modes, T a, T b) {
+template <class T> [[gnu::always_inline]] inline T maximum(const Modes &modes, T a, T b) {
   auto x = number(a), y = number(b);
   T result = x > y || (x == y && !isNegative(a)) ? a : b;
   result = y != y ? a : result;
@@ -70,13 +70,27 @@ template <class T> inline T maximum3(const Modes &modes, T a, T b, T c) {
   return maximum(modes, maximum(modes, a, b), c);
 }
 
+/// Integers in the order of the numbers, -0 below 0; the map is its own inverse.
+inline int32_t orderKey(float x) {
+  auto bits = std::bit_cast<int32_t>(x);
+  return bits ^ (bits >> 31 & 0x7fffffff);
+}
+inline float fromKey(float, int32_t key) {
+  return std::bit_cast<float>(key ^ (key >> 31 & 0x7fffffff));
+}
+inline int32_t orderKey(HalfBits x) {
+  int32_t bits = int16_t(x.bits);
+  return bits ^ (bits >> 31 & 0x7fff);
+}
+inline HalfBits fromKey(HalfBits, int32_t key) { return {uint16_t(key ^ (key >> 31 & 0x7fff))}; }
+
 /// The middle one; the least number when there is a NaN.
-template <class T> inline T median3(const Modes &modes, T a, T b, T c) {
+template <class T> [[gnu::always_inline]] inline T median3(const Modes &modes, T a, T b, T c) {
   auto x = number(a), y = number(b), z = number(c);
-  bool unordered = x != x || y != y || z != z;
-  T least = minimum3(modes, a, b, c);
-  T middle = maximum(modes, minimum(modes, a, b), minimum(modes, maximum(modes, a, b), c));
-  return unordered ? least : middle;
+  const bool unordered = (x != x) | (y != y) | (z != z);
+  const int32_t i = orderKey(a), j = orderKey(b), k = orderKey(c);
+  T middle = fromKey(a, std::max(std::min(i, j), std::min(std::max(i, j), k)));
+  return unordered ? minimum3(modes, a, b, c) : middle;
 }
 
 /// x - floor(x), kept below 1: a tiny negative x would round up to it.

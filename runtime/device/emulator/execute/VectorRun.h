@@ -19,7 +19,6 @@
 
 #include "execute/VectorSources.h"
 
-#include <immintrin.h>
 #include <span>
 #include <type_traits>
 #include <utility>

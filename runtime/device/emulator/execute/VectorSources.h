@@ -15,6 +15,7 @@
 #include "execute/Lanes.h"
 
 #include <bit>
+#include <immintrin.h>
 
 namespace zorse::emulator {
 
@@ -83,10 +84,14 @@ inline void blendLanes(uint32_t *to, const uint32_t *from, uint64_t mask) {
     std::memcpy(to, from, sizeof(LaneDwords));
     return;
   }
-  for (int group = 0; group < 8; ++group) {
-    auto bits = uint32_t(mask >> (8 * group)) & 0xff;
-    for (int l = 0; l < 8; ++l)
-      to[8 * group + l] = bits >> l & 1 ? from[8 * group + l] : to[8 * group + l];
+  // The bit of each lane moves to the sign, which is what a blend looks at.
+  const __m256i shifts = _mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24);
+  for (int l = 0; l < waveSize; l += 8) {
+    __m256i chosen = _mm256_sllv_epi32(_mm256_set1_epi32(int(mask >> l & 0xff)), shifts);
+    __m256 old = _mm256_loadu_ps(reinterpret_cast<const float *>(to + l));
+    __m256 fresh = _mm256_loadu_ps(reinterpret_cast<const float *>(from + l));
+    _mm256_storeu_ps(reinterpret_cast<float *>(to + l),
+                     _mm256_blendv_ps(old, fresh, _mm256_castsi256_ps(chosen)));
   }
 }
 
