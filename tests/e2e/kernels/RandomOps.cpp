@@ -66,8 +66,9 @@ Fields drawFields(const std::string &kind, Drawer &draw) {
     int64_t groups = draw.oneOf({24, 32, 8, 3}), size = draw.oneOf({128, 64, 8, 20});
     fields["num_groups"] = groups;
     fields["group_size"] = size;
-    fields["z_offset"] = draw.oneOf({0, 8, 3});
-    fields["z_stride"] = groups * size + draw.oneOf({16, 2056, 5});
+    int64_t offset = draw.oneOf({0, 8, 3});
+    fields["z_offset"] = offset;
+    fields["z_stride"] = offset + groups * size + draw.oneOf({0, 2056, 5});
   } else if (kind == "linear") {
     int64_t in = draw.oneOf({64, 172, 128, 512, 1344, draw.between(1, 700)});
     fields["in_features"] = in;
@@ -87,8 +88,9 @@ Fields drawFields(const std::string &kind, Drawer &draw) {
     int64_t dim = draw.oneOf({8, 64, 128, 16, 40});
     fields["head_dim"] = dim;
     fields["d_state"] = draw.chance(2) ? dim : draw.oneOf({8, 64, 128, 24});
-    fields["dt_offset"] = draw.oneOf({0, 16, 5});
-    fields["dt_stride"] = heads + draw.oneOf({16, 192, 21});
+    int64_t offset = draw.oneOf({0, 16, 5});
+    fields["dt_offset"] = offset;
+    fields["dt_stride"] = offset + heads + draw.oneOf({0, 192, 21});
   } else if (kind.starts_with("gqa")) {
     draw.heads(fields);
     fields["head_dim"] = draw.oneOf({64, 128, 8, 48});

@@ -81,9 +81,12 @@ FailureOr<Value> KernelEmitter::emitScalarOp(Operation *op, ArrayRef<Value> oper
   OperationState state(b.getLoc(), op->getName(), operands, type, op->getAttrs());
   if (isa<arith::AddFOp, arith::SubFOp, arith::MulFOp, arith::DivFOp>(op)) {
     // A product and a sum may become one rounding; a quotient, a product with the reciprocal.
-    // Conversions get no such freedom: a program that rounds and widens again means it.
+    // Conversions get no such freedom: a program that rounds and widens again means it. LLVM
+    // narrows such arithmetic to 16 bits, so what is rounded must not become part of a sum either.
     auto fast = cast<arith::ArithFastMathInterface>(op);
-    auto flags = fast.getFastMathFlagsAttr().getValue() | arith::FastMathFlags::contract;
+    auto flags = fast.getFastMathFlagsAttr().getValue();
+    if (!llvm::any_of(op->getUsers(), [](Operation *user) { return isa<arith::TruncFOp>(user); }))
+      flags = flags | arith::FastMathFlags::contract;
     if (isa<arith::DivFOp>(op))
       flags = flags | arith::FastMathFlags::arcp | arith::FastMathFlags::afn;
     state.attributes.set(fast.getFastMathAttrName(),
