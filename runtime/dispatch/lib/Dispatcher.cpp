@@ -69,14 +69,18 @@ struct Dispatcher::State {
   Status fillSlots(Kernel &kernel, const LoadedCode &code, std::span<const uint64_t> operands,
                    const Sizes &sizes);
   Status reserveWorkspaces(Kernel &kernel, const LoadedCode &code, const Sizes &sizes);
+  /// Runs the row that fillSlots() made and takes its time, or records it.
+  Status run(Kernel &kernel, const LoadedCode &code, const Sizes &sizes);
 
   Device &device;
   KernelSource source;
   std::map<Hash128, std::unique_ptr<Kernel>> kernels;                        ///< by hash of the op
   std::map<std::pair<Hash128, Hash128>, std::unique_ptr<LoadedCode>> loaded; ///< code, description
-  /// Workspace i of every op; launches wait, so that no two are in use at once.
-  std::vector<std::unique_ptr<Buffer>> workspaces;
+  /// Workspace i of every op; launches run in order, so that no two are in use at once.
+  std::vector<std::shared_ptr<Buffer>> workspaces;
   std::map<std::string, KindTime> times;
+  Recording *recording = nullptr; ///< what launches are recorded into
+  bool waitForTimes = false;
 };
 
 Dispatcher::Dispatcher(Device &device, Database *database, MissHandler onMiss)
@@ -233,6 +237,10 @@ Status Dispatcher::State::reserveWorkspaces(Kernel &kernel, const LoadedCode &co
     size_t bytes = std::max<size_t>(64, static_cast<size_t>(kernel.workspaceBytes[i]));
     if (workspaces[i] && workspaces[i]->size() >= bytes)
       continue;
+    if (recording)
+      return usageError(fmt::format("the workspace {} of {} would have to grow to {} bytes while "
+                                    "launches are recorded; make the same launches once before",
+                                    infos[i].name, kernel.op.kind(), bytes));
     workspaces[i].reset(); // before the larger one is made, so that both need not fit
     Result<std::unique_ptr<Buffer>> buffer = device.allocate(std::bit_ceil(bytes));
     if (!buffer)
@@ -274,13 +282,68 @@ Status Dispatcher::launch(Kernel &kernel, std::span<const uint64_t> operands, co
     return code.takeError();
   if (Status status = state->fillSlots(kernel, **code, operands, sizes); !status)
     return status;
-  auto start = std::chrono::steady_clock::now();
-  Status status = state->device.launch(*(*code)->module, kernel.slots, sizes);
-  std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
-  kernel.time.seconds += taken.count();
-  ++kernel.time.launches;
-  return status;
+  return state->run(kernel, **code, sizes);
 }
+
+Status Dispatcher::State::run(Kernel &kernel, const LoadedCode &code, const Sizes &sizes) {
+  if (recording) {
+    auto &launches = recording->launches;
+    auto kind = std::find_if(launches.begin(), launches.end(),
+                             [&](const auto &entry) { return entry.first == &kernel.time; });
+    if (kind == launches.end())
+      kind = launches.insert(kind, {&kernel.time, 0});
+    ++kind->second;
+    return device.launch(*code.module, kernel.slots, sizes);
+  }
+  ++kernel.time.launches;
+  if (!device.asynchronous()) {
+    auto start = std::chrono::steady_clock::now();
+    Status status = device.launch(*code.module, kernel.slots, sizes);
+    std::chrono::duration<double> taken = std::chrono::steady_clock::now() - start;
+    kernel.time.seconds += taken.count();
+    return status;
+  }
+  if (!waitForTimes)
+    return device.launch(*code.module, kernel.slots, sizes);
+  Result<std::unique_ptr<Event>> from = device.record();
+  if (!from)
+    return from.takeError();
+  if (Status status = device.launch(*code.module, kernel.slots, sizes); !status)
+    return status;
+  Result<std::unique_ptr<Event>> to = device.record();
+  if (!to)
+    return to.takeError();
+  Result<double> seconds = device.seconds(**from, **to);
+  if (!seconds)
+    return seconds.takeError();
+  kernel.time.seconds += *seconds;
+  return Status();
+}
+
+Result<std::unique_ptr<Dispatcher::Recording>>
+Dispatcher::record(const std::function<Status()> &body) {
+  if (state->recording)
+    return usageError("launches are being recorded already");
+  auto recording = std::make_unique<Recording>();
+  state->recording = recording.get();
+  Result<std::unique_ptr<Graph>> graph = state->device.capture(body);
+  state->recording = nullptr;
+  if (!graph)
+    return graph.takeError();
+  recording->graph = graph.take();
+  recording->workspaces = state->workspaces;
+  return recording;
+}
+
+Status Dispatcher::replay(Recording &recording) {
+  for (const auto &[time, count] : recording.launches)
+    time->launches += count;
+  return state->device.replay(*recording.graph);
+}
+
+void Dispatcher::timeLaunches(bool wanted) { state->waitForTimes = wanted; }
+
+bool Dispatcher::timesLaunches() const { return state->waitForTimes; }
 
 std::map<std::string, Dispatcher::KindTime> Dispatcher::times() const { return state->times; }
 

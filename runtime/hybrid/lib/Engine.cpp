@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 #include <chrono>
 #include <cstring>
 #include <set>
@@ -29,6 +30,13 @@ double secondsSince(std::chrono::steady_clock::time_point begin) {
 
 int64_t Pass::longestContext() const {
   return contextLens.empty() ? 1 : *std::max_element(contextLens.begin(), contextLens.end());
+}
+
+int64_t Pass::contextBound(int64_t maxLen) const {
+  const int64_t longest = longestContext();
+  if (!decode)
+    return longest;
+  return std::min(static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(longest))), maxLen);
 }
 
 void Pass::append(int32_t slot, int64_t length, std::span<const int32_t> tokens) {
@@ -170,6 +178,8 @@ Status Engine::prefill(std::span<const Run> runs, LogitsOf wantedRows) {
       s.sequences[static_cast<size_t>(pass.slots[i])].length = pass.contextLens[i];
     rows += static_cast<int64_t>(pass.wanted.size());
   }
+  if (Status status = s.device().synchronize(); !status)
+    return status;
   s.rows = rows;
   s.times.prefillTokens += totalTokens;
   s.times.prefillSeconds += secondsSince(begin);
@@ -204,6 +214,8 @@ Status Engine::decodeStep(std::span<const int32_t> slots, std::span<const int32_
       !status)
     return status;
   if (Status status = s.forward(pass, 0); !status)
+    return status;
+  if (Status status = s.device().synchronize(); !status)
     return status;
   for (int32_t slot : slots)
     ++s.sequences[static_cast<size_t>(slot)].length;

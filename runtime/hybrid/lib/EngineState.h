@@ -11,7 +11,9 @@
 #include "zorse/hybrid/Engine.h"
 #include "zorse/hybrid/OpList.h"
 
+#include <compare>
 #include <initializer_list>
+#include <map>
 
 namespace zorse {
 
@@ -98,8 +100,26 @@ struct Pass {
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
   int64_t batch() const { return static_cast<int64_t>(slots.size()); }
   int64_t longestContext() const;
+  /// The size `context` of the launches. It is an upper bound, so a decode step takes the next
+  /// power of two: then neighbouring steps are equal.
+  int64_t contextBound(int64_t maxLen) const;
   /// Adds new tokens of a sequence that has `length` tokens so far.
   void append(int32_t slot, int64_t length, std::span<const int32_t> tokens);
+};
+
+/// Decode steps whose launches are equal: as many tokens, and caches up to the same length.
+struct StepShape {
+  int64_t tokens = 0, context = 0;
+  auto operator<=>(const StepShape &) const = default;
+};
+
+/// What is remembered of one shape: the first step loads code and makes workspaces, the second is
+/// recorded, from then on it is replayed. Everything that differs between the steps, such as token
+/// ids and positions, lies in device buffers.
+struct StepGraph {
+  uint64_t logits = 0; ///< where the launches write; another place makes them stale
+  std::unique_ptr<Dispatcher::Recording> recording;
+  int64_t lastStep = 0; ///< that had this shape
 };
 
 struct Sequence {
@@ -120,6 +140,8 @@ struct Engine::State {
   Activations act;
   PassInputs inputs;
   std::vector<Sequence> sequences;
+  std::map<StepShape, StepGraph> stepGraphs;
+  int64_t stepsTaken = 0; ///< decode steps since the start
   int64_t rows = 0; ///< rows of logits
   int64_t cacheBytes = 0;
   EngineTimes times;
@@ -143,8 +165,13 @@ struct Engine::State {
   Status clearSequence(int32_t slot);
 
   // Forward.cpp
-  /// Runs all layers and writes the wanted logits from row `firstRow` on.
+  /// Runs all layers and writes the wanted logits from row `firstRow` on. May return before the
+  /// device has finished.
   Status forward(const Pass &pass, int64_t firstRow);
+  /// Its launches alone, with the inputs in place.
+  Status launchLayers(const Pass &pass, int64_t firstRow);
+  /// Likewise for a decode step, from a recording where there is one.
+  Status launchDecode(const Pass &pass);
 };
 
 } // namespace zorse

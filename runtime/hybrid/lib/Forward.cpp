@@ -14,6 +14,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace zorse {
 
 namespace {
@@ -22,7 +24,8 @@ namespace {
 class Launcher {
 public:
   Launcher(Engine::State &engine, const Pass &pass)
-      : usual{pass.tokens(), pass.batch(), pass.longestContext()}, engine(engine) {}
+      : usual{pass.tokens(), pass.batch(), pass.contextBound(engine.options.maxLen)},
+        engine(engine) {}
 
   void operator()(const PreparedOp &op, std::initializer_list<uint64_t> operands) {
     run(op, operands, usual);
@@ -164,19 +167,55 @@ Status uploadInputs(Device &device, const PassInputs &inputs, const Pass &pass) 
 } // namespace
 
 Status Engine::State::forward(const Pass &pass, int64_t firstRow) {
-  const ModelConfig &config = model.config();
-  const ModelWeights &w = model.weights();
   if (Status status = uploadInputs(device(), inputs, pass); !status)
     return status;
-  if (!pass.decode)
-    for (const LayerConfig &layer : config.layers)
-      if (const MlaMixer *m = layer.mla()) {
-        const int64_t width = m->numKvHeads * (m->qkNopeHeadDim + m->vHeadDim);
-        if (Status status = grow(act.expanded, pass.cuContext.back() * width, elementBytes());
-            !status)
-          return status;
-      }
+  if (pass.decode)
+    return launchDecode(pass);
+  for (const LayerConfig &layer : model.config().layers)
+    if (const MlaMixer *m = layer.mla()) {
+      const int64_t width = m->numKvHeads * (m->qkNopeHeadDim + m->vHeadDim);
+      if (Status status = grow(act.expanded, pass.cuContext.back() * width, elementBytes());
+          !status)
+        return status;
+    }
+  return launchLayers(pass, firstRow);
+}
 
+Status Engine::State::launchDecode(const Pass &pass) {
+  const bool wanted =
+      options.decodeGraphs.value_or(device().asynchronous() && !dispatcher.timesLaunches());
+  if (!wanted)
+    return launchLayers(pass, 0);
+  // Each shape keeps a recording of some hundred launches; so many are more than a server meets.
+  constexpr size_t mostGraphs = 64;
+  const StepShape shape{pass.tokens(), pass.contextBound(options.maxLen)};
+  if (stepGraphs.size() >= mostGraphs && !stepGraphs.contains(shape))
+    stepGraphs.erase(
+        std::min_element(stepGraphs.begin(), stepGraphs.end(), [](const auto &a, const auto &b) {
+          return a.second.lastStep < b.second.lastStep;
+        }));
+  StepGraph &step = stepGraphs[shape];
+  step.lastStep = ++stepsTaken;
+  if (step.logits != at(act.logits)) {
+    step.recording.reset();
+    if (Status status = launchLayers(pass, 0); !status)
+      return status;
+    step.logits = at(act.logits);
+    return Status::success();
+  }
+  if (!step.recording) {
+    auto recording = dispatcher.record([&] { return launchLayers(pass, 0); });
+    if (!recording)
+      return recording.takeError();
+    step.recording = recording.take();
+  }
+  ++times.replayedSteps;
+  return dispatcher.replay(*step.recording);
+}
+
+Status Engine::State::launchLayers(const Pass &pass, int64_t firstRow) {
+  const ModelConfig &config = model.config();
+  const ModelWeights &w = model.weights();
   Launcher run(*this, pass);
   run(kernels.embed, {at(inputs.ids), at(w.embed), at(act.x)}); // [T] -> [T, h]
 

@@ -35,6 +35,7 @@ TEST_P(CompiledModels, FillsTheCachesAsTraced) {
 TEST_P(CompiledModels, TakesAPromptInPieces) {
   checkPieces(GetParam(), setup(DType::F32), f32Tolerance);
 }
+TEST_P(CompiledModels, ReplaysDecodeSteps) { checkGraphs(GetParam(), setup(DType::F32)); }
 TEST_P(CompiledModels, RunsInBf16) { checkSixteenBit(GetParam(), setup(DType::BF16)); }
 TEST_P(CompiledModels, RunsInF16) { checkSixteenBit(GetParam(), setup(DType::F16)); }
 

@@ -227,6 +227,53 @@ void checkPieces(const std::string &name, EngineSetup setup, double tolerance) {
         << prefilled << " tokens prefilled, the rest decoded";
 }
 
+void checkGraphs(const std::string &name, EngineSetup setup) {
+  const std::vector<std::vector<int32_t>> prompts = promptsOf(goldenCases(name));
+  struct Outcome {
+    std::vector<std::vector<float>> logits; ///< of each step
+    int64_t launches = 0, steps = 0, replayed = 0;
+  };
+  auto run = [&](bool graphs) {
+    Outcome outcome;
+    Loaded it(name, setup,
+              {.numSlots = 2, .maxLen = 60, .prefillChunk = 64, .decodeGraphs = graphs});
+    if (!it.engine)
+      return outcome;
+    auto launches = [&] {
+      int64_t sum = 0;
+      for (const auto &[kind, time] : setup.dispatcher.times())
+        sum += time.launches;
+      return sum;
+    };
+    const int64_t before = launches();
+    const std::vector<int32_t> slots = {*it.engine->open(), *it.engine->open()};
+    std::span<const int32_t> first(prompts.at(0)), second(prompts.at(1));
+    const Engine::Run runs[] = {{slots[0], first.first(2)}, {slots[1], second.first(3)}};
+    expectOk(it.engine->prefill(runs));
+    for (int step = 0; step < 50; ++step) {
+      const size_t rows = step < 30 ? 2 : 1;
+      auto best = it.engine->argmax();
+      EXPECT_TRUE(best);
+      expectOk(it.engine->decodeStep(std::span(slots).first(rows), std::span(*best).first(rows)));
+      outcome.logits.push_back(*it.engine->logits());
+    }
+    outcome.launches = launches() - before;
+    outcome.steps = it.engine->times().decodeSteps;
+    outcome.replayed = it.engine->times().replayedSteps;
+    return outcome;
+  };
+  const Outcome plain = run(false), replayed = run(true);
+  EXPECT_EQ(plain.replayed, 0);
+  EXPECT_EQ(replayed.steps, 50);
+  // Two rows with contexts of 4 to 33: buckets 4, 8, 16, 32, 60; one row with 33 to 52: bucket 60.
+  // The first step of each runs plainly.
+  EXPECT_EQ(replayed.replayed, 50 - 6);
+  EXPECT_EQ(plain.launches, replayed.launches);
+  ASSERT_EQ(plain.logits.size(), replayed.logits.size());
+  for (size_t step = 0; step < plain.logits.size(); ++step)
+    ASSERT_EQ(plain.logits[step], replayed.logits[step]) << "step " << step;
+}
+
 void checkSixteenBit(const std::string &name, EngineSetup setup) {
   const double unit = unitRoundoff(setup.dtype);
   const std::vector<GoldenCase> cases = goldenCases(name);

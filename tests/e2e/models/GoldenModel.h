@@ -50,6 +50,9 @@ void checkTrace(const std::string &model, EngineSetup setup, double tolerance);
 /// Prompts taken in pieces of several sizes, and token by token through decode steps, give the
 /// logits of one long prefill.
 void checkPieces(const std::string &model, EngineSetup setup, double tolerance);
+/// Decode steps that are recorded and replayed give the logits of plain ones bit by bit, with as
+/// many launches, over a ragged batch that shrinks and contexts that pass powers of two.
+void checkGraphs(const std::string &model, EngineSetup setup);
 /// A run in a 16-bit type against the golden f32 numbers. Logits of the last prompt position lie
 /// within 128 unit roundoffs of the type (0.5 in bf16, 0.0625 in f16; logits reach 20). Along the
 /// golden path the run's best logit exceeds that of the golden token by at most 16 of them, so it

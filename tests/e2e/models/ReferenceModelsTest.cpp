@@ -30,6 +30,7 @@ TEST_P(ReferenceModels, GivesTheGoldenLogits) { checkPromptLogits(GetParam(), f3
 TEST_P(ReferenceModels, FillsTheCachesAsTraced) { checkTrace(GetParam(), f32, f32Tolerance); }
 TEST_P(ReferenceModels, TakesAPromptInPieces) { checkPieces(GetParam(), f32, f32Tolerance); }
 
+TEST_P(ReferenceModels, ReplaysDecodeSteps) { checkGraphs(GetParam(), f32); }
 TEST_P(ReferenceModels, RunsInBf16) {
   checkSixteenBit(GetParam(), {*device, dispatcher, DType::BF16});
 }

@@ -255,6 +255,62 @@ TEST_F(DispatcherTest, ChecksOperandsAndSizes) {
   EXPECT_TRUE(device.launches.empty());
 }
 
+TEST_F(DispatcherTest, RecordedLaunchesRunWhenReplayed) {
+  auto make = [](const OpDesc &op, const Sizes &) {
+    return Result<CodeObject>(codeFor(op, "code of " + op.kind(), {"tokens * 64"}));
+  };
+  Dispatcher dispatcher(device, nullptr, make);
+  auto both = [&] {
+    Status status = launch(dispatcher, linear(), 3);
+    return status.ok() ? launch(dispatcher, norm(64), 3) : status;
+  };
+  ASSERT_TRUE(both().ok());
+  const std::vector<FakeDevice::Launch> plain = device.launches;
+  auto recording = dispatcher.record(both);
+  ASSERT_TRUE(recording.ok()) << recording.error().message;
+  EXPECT_EQ((*recording)->kernels(), 2u);
+  EXPECT_EQ(device.launches.size(), 2u);
+  EXPECT_EQ(dispatcher.times()["linear"].launches, 1);
+  // The workspace grows meanwhile; the recording keeps the one that it knows.
+  ASSERT_TRUE(launch(dispatcher, linear(), 1000).ok());
+  const size_t live = device.liveBytes;
+  device.launches.clear();
+  ASSERT_TRUE(dispatcher.replay(**recording).ok());
+  ASSERT_EQ(device.launches.size(), 2u);
+  for (size_t i = 0; i < 2; ++i) {
+    EXPECT_EQ(device.launches[i].configText, plain[i].configText);
+    EXPECT_EQ(device.launches[i].slots, plain[i].slots);
+    EXPECT_EQ(device.launches[i].sizes, plain[i].sizes);
+  }
+  EXPECT_EQ(dispatcher.times()["linear"].launches, 3);
+  EXPECT_EQ(dispatcher.times()["rmsnorm"].launches, 2);
+  recording->reset();
+  EXPECT_EQ(device.liveBytes, live - 256);
+}
+
+TEST_F(DispatcherTest, ARecordingNeedsItsCodeAndWorkspaceBefore) {
+  Dispatcher dispatcher(device, nullptr, [](const OpDesc &op, const Sizes &) {
+    return Result<CodeObject>(codeFor(op, "code of " + op.kind(), {"tokens * 64"}));
+  });
+  auto record = [&](int64_t tokens) {
+    return dispatcher.record([&] { return launch(dispatcher, linear(), tokens); });
+  };
+  EXPECT_EQ(record(3).error().message,
+            "load inside of a capture; only launches can be recorded, do it before");
+  ASSERT_TRUE(launch(dispatcher, linear(), 3).ok());
+  EXPECT_TRUE(record(3).ok());
+  EXPECT_EQ(record(100).error().message,
+            "the workspace w0 of linear would have to grow to 6400 bytes while launches are "
+            "recorded; make the same launches once before");
+  auto nested = dispatcher.record([&] {
+    auto inner = record(3);
+    return inner.ok() ? Status() : Status(inner.error());
+  });
+  EXPECT_EQ(nested.error().message, "launches are being recorded already");
+  EXPECT_EQ(device.launches.size(), 1u);
+  EXPECT_TRUE(record(3).ok());
+}
+
 TEST_F(DispatcherTest, PreparingAgainGivesTheSameHandle) {
   Dispatcher dispatcher(device, database.get());
   EXPECT_EQ(*dispatcher.prepare(linear(64)), *dispatcher.prepare(linear(64)));

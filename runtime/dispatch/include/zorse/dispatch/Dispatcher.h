@@ -36,16 +36,31 @@ public:
   /// Finds (or makes) the handle of an op. Cheap to call again with the same op.
   Result<Kernel *> prepare(const OpDesc &op);
 
-  /// Launches and waits. `operands` are device addresses in the order of OpDesc::operands();
-  /// `sizes` must give every size of the spec. Workspace comes from a pool of the dispatcher.
+  /// Launches. `operands` are device addresses in the order of OpDesc::operands(); `sizes` must
+  /// give every size of the spec. Workspace comes from a pool of the dispatcher. May return before
+  /// the kernels have finished, as Device::launch() may.
   Status launch(Kernel &kernel, std::span<const uint64_t> operands, const Sizes &sizes);
 
-  /// Time spent in kernels so far by op kind, in seconds, and launches (source: measured).
+  /// Launches that were recorded once, with the workspaces that they use.
+  class Recording;
+  /// Records the launches of this dispatcher that `body` makes instead of running them. Their code
+  /// must be loaded and their workspaces made, so make the same launches once before.
+  Result<std::unique_ptr<Recording>> record(const std::function<Status()> &body);
+  /// Runs them again, with the operands and sizes that they were recorded with.
+  Status replay(Recording &recording);
+
+  /// Time spent in kernels so far by op kind, in seconds, and launches (source: measured). Replayed
+  /// launches count, but have no time of their own; neither have others on a device whose launches
+  /// are asynchronous, unless timeLaunches() says so.
   struct KindTime {
     double seconds = 0;
     int64_t launches = 0;
   };
   std::map<std::string, KindTime> times() const;
+  /// Whether to wait for every launch on an asynchronous device, for its time by the device's
+  /// clock.
+  void timeLaunches(bool wanted);
+  bool timesLaunches() const;
   /// Winners that were passed over, and why (their code is missing or damaged), as sentences for a
   /// tool to show.
   const std::vector<std::string> &notes() const;
@@ -54,6 +69,18 @@ public:
 private:
   struct State;
   std::unique_ptr<State> state;
+};
+
+class Dispatcher::Recording {
+public:
+  size_t kernels() const { return graph->kernels(); } ///< that a replay runs
+
+private:
+  friend class Dispatcher;
+  friend struct Dispatcher::State;
+  std::vector<std::pair<KindTime *, int64_t>> launches; ///< of a replay, by kind
+  std::vector<std::shared_ptr<Buffer>> workspaces;      ///< kept where the graph knows them
+  std::unique_ptr<Graph> graph;
 };
 
 /// The sizes rounded up to the bucket that they are tuned at: each size to a power of two, `tokens`

@@ -71,6 +71,9 @@ struct EngineOptions {
   int64_t numSlots = 1; ///< sequences that the caches have room for
   int64_t maxLen = 0;   ///< tokens of the longest sequence; 0: min(config().maxPositions, 4096)
   int64_t prefillChunk = 512; ///< most tokens in one pass; longer prompts take several
+  /// Whether a decode step that was made before is recorded and then replayed as one launch;
+  /// default: where launches are asynchronous, unless the dispatcher times each.
+  std::optional<bool> decodeGraphs;
 };
 
 /// Time and tokens of the passes so far (source: measured, wall clock).
@@ -78,6 +81,7 @@ struct EngineTimes {
   double prefillSeconds = 0, decodeSeconds = 0;
   int64_t prefillTokens = 0, decodeTokens = 0; ///< tokens that went through the layers
   int64_t decodeSteps = 0;
+  int64_t replayedSteps = 0; ///< of those, replayed from a recording
 };
 
 /// Runs one model for up to `numSlots` sequences. Not thread safe.
