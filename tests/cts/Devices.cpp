@@ -1,4 +1,4 @@
-//===- Devices.cpp - which devices the suite runs on -===//
+//===- Devices.cpp - code objects of the suite's kernels -===//
 //
 // Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -11,19 +11,6 @@
 #include <stdexcept>
 
 namespace zorse::cts {
-
-const std::vector<DeviceUnderTest> &devices() {
-  auto host = [](int threads, bool pinned) {
-    return [=] { return createHostDevice({.threads = threads, .pinned = pinned}); };
-  };
-  static const std::vector<DeviceUnderTest> all = {
-      {"host", host(0, false), "kernels.so", {}},
-      {"host_single", host(1, false), "kernels.so", {}},
-      {"host_crowded", host(9, false), "kernels.so", {}},
-      {"host_pinned", host(2, true), "kernels.so", {}},
-  };
-  return all;
-}
 
 std::vector<uint8_t> readObject(const std::string &file) {
   std::ifstream stream(std::string(ZORSE_CTS_OBJECTS) + "/" + file, std::ios::binary);
@@ -44,6 +31,7 @@ makeObject(const Device &device, const DeviceUnderTest &under,
   for (const auto &[symbol, grid] : kernels) {
     KernelInfo kernel;
     kernel.symbol = symbol;
+    kernel.block = under.block;
     for (size_t d = 0; d < 3; ++d)
       kernel.grid[d] = Expr::parse(grid[d]).take();
     object.kernels.push_back(kernel);

@@ -8,6 +8,7 @@
 
 #include "zorse/device/Device.h"
 
+#include <array>
 #include <functional>
 #include <ostream>
 #include <string>
@@ -19,13 +20,15 @@ struct DeviceUnderTest {
   std::string name;
   std::function<Result<std::unique_ptr<Device>>()> create;
   std::string kernels; ///< file with the suite's kernels for this device
+  std::array<int64_t, 3> block = {1, 1, 1};
   /// Tests that this device cannot pass, each with the reason.
-  std::vector<std::pair<std::string, std::string>> skips;
+  std::vector<std::pair<std::string, std::string>> skips = {};
 };
 
 /// How googletest shows one.
 inline void PrintTo(const DeviceUnderTest &under, std::ostream *to) { *to << under.name; }
 
+/// Each test program lists its own.
 const std::vector<DeviceUnderTest> &devices();
 
 /// All bytes of a file that the build made for the suite.

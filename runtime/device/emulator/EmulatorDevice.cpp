@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "zorse/emulator/EmulatorDevice.h"
 
+#include "zorse/device/ElfChecks.h"
 #include "zorse/device/LaunchChecks.h"
 
 #include <algorithm>
@@ -129,12 +130,10 @@ public:
       const auto &known = (*image)->kernels();
       if (std::none_of(known.begin(), known.end(),
                        [&](const auto &k) { return k.name == kernel.symbol; }))
-        return usageError(fmt::format("damaged code object: it has no kernel '{}'; compile it "
-                                      "again",
-                                      kernel.symbol));
+        return damagedCode(fmt::format("it has no symbol '{}'", kernel.symbol));
     }
     if (object.kernels.empty())
-      return usageError("damaged code object: it names no kernel; compile it again");
+      return damagedCode("it names no kernel");
     return std::unique_ptr<Module>(new EmulatedModule(object, image.take()));
   }
 
