@@ -13,6 +13,7 @@
 #include "Launch.h"
 
 #include "check/Checker.h"
+#include "execute/ModeRegister.h"
 
 #include <bit>
 #include <fmt/format.h>
@@ -99,6 +100,7 @@ void GroupRunner::startWave(Wave &wave, uint32_t index, uint32_t firstThread, ui
   wave.scc = false;
   wave.state = Wave::State::Running;
   wave.fault.clear();
+  wave.executed = 0;
   wave.program = &launch.image.program();
   wave.next = wave.program->at(d.entry);
   wave.group = &group;
@@ -110,14 +112,8 @@ void GroupRunner::startWave(Wave &wave, uint32_t index, uint32_t firstThread, ui
   wave.indexInGroup = index;
   wave.scratchPerLane = d.scratchBytes;
   wave.scratch = scratch.data() + size_t(index) * waveSize * d.scratchBytes;
-  wave.modeRegister = (d.rsrc1 >> 12 & 0xff) | (d.rsrc1 >> 21 & 1) << 8 | (d.rsrc1 >> 23 & 1) << 9;
-  wave.mode = {.flush32 = (d.rsrc1 >> 16 & 3) != 3,
-               .flush16And64 = (d.rsrc1 >> 18 & 3) != 3,
-               .ieee = (d.rsrc1 >> 23 & 1) != 0,
-               .dx10Clamp = (d.rsrc1 >> 21 & 1) != 0};
-  if (d.rsrc1 >> 12 & 0xf)
-    wave.stop("the kernel asks for a rounding mode other than to nearest even, which this "
-              "emulator does not have");
+  writeModeRegister(wave, (d.rsrc1 >> 12 & 0xff) | (d.rsrc1 >> 21 & 1) << 8 |
+                              (d.rsrc1 >> 23 & 1) << 9);
 
   uint32_t s = 0;
   auto give = [&](uint32_t value) { wave.sgpr[s++] = value; };
@@ -175,6 +171,8 @@ void GroupRunner::runWave(Wave &wave) {
   auto size = static_cast<uint32_t>(wave.program->instructions.size());
   ThreadCounts::Hits *hits = tally.hits.data();
   uint32_t at = wave.next;
+  const uint64_t limit =
+      launch.options.maxInstructions ? launch.options.maxInstructions : ~uint64_t(0);
   while (wave.state == Wave::State::Running) {
     at = wave.next;
     if (at >= size) {
@@ -183,6 +181,12 @@ void GroupRunner::runWave(Wave &wave) {
       break;
     }
     faultAt = at;
+    if (wave.executed++ == limit) {
+      wave.stop(fmt::format("the wave has executed {} instructions, the limit that was set; it may "
+                            "never end",
+                            limit));
+      break;
+    }
     const Instruction &instruction = code[at];
     ++hits[at].issued;
     hits[at].activeLanes += static_cast<uint64_t>(std::popcount(wave.exec()));

@@ -66,6 +66,7 @@ struct Wave {
   FloatMode mode;
   uint32_t modeRegister = 0; ///< HW_REG_MODE as s_getreg reads it
   uint32_t next = 0;         ///< index of the next instruction in the program
+  uint64_t executed = 0;     ///< instructions
 
   const Program *program = nullptr;
   Workgroup *group = nullptr;

@@ -30,6 +30,8 @@ namespace zorse::emulator {
 struct MachineOptions {
   int threads = 0;     ///< 0: one for each hardware thread
   bool checks = false; ///< the faults that hardware lets pass; several times slower
+  /// Instructions of one wave, beyond which it counts as endless; 0: no limit.
+  uint64_t maxInstructions = 0;
 };
 
 /// One hidden or visible argument as the metadata of a code object tells it.
