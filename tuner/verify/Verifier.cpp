@@ -145,7 +145,8 @@ Result<std::optional<std::string>> Verifier::runCase(Case &test, Module &module,
     test.dirty = false;
     if (again)
       return Fault();
-    Result<Comparison> comparison = compareOperands(op, test.sizes, got, want);
+    Result<Comparison> comparison =
+        compareOperands(op, test.sizes, got, want, device.target().matrixFlushesSubnormals);
     if (!comparison)
       return comparison.takeError();
     if (!comparison->passed || comparison->maxError > worst.maxError) {

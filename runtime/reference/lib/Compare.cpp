@@ -35,6 +35,13 @@ int roundedIntermediates(const OpDesc &op) {
   return 0;
 }
 
+/// Kinds whose products a matrix unit takes in the dtype of the op.
+bool hasMatrixProducts(const OpDesc &op) {
+  const std::string &kind = op.kind();
+  return roundedIntermediates(op) > 1 || kind == "linear" || kind == "mla_absorb" ||
+         kind == "mla_expand";
+}
+
 double smallestSubnormal(DType type) {
   switch (type) {
   case DType::F32:
@@ -105,7 +112,8 @@ void compareTensor(const Tensor &got, const Tensor &want, const Tolerance &toler
 }
 } // namespace
 
-Result<Tolerance> toleranceOf(const OpDesc &op, const OperandSpec &operand, const Sizes &sizes) {
+Result<Tolerance> toleranceOf(const OpDesc &op, const OperandSpec &operand, const Sizes &sizes,
+                              bool flushed) {
   DType out = op.operandDType(operand);
   if (out == DType::I32)
     return Tolerance{};
@@ -125,11 +133,16 @@ Result<Tolerance> toleranceOf(const OpDesc &op, const OperandSpec &operand, cons
   tolerance.scaled = 6 / std::sqrt(3.0) * std::sqrt(double(n)) * mid +
                      (6 / std::sqrt(6.0) * std::sqrt(double(*length)) + other) * accumulate;
   tolerance.absolute = smallestSubnormal(out);
+  if (flushed && hasMatrixProducts(op) && op.getDType("dtype") == DType::F16) {
+    double smallestNormal = std::ldexp(1.0, -14);
+    double lost = 0.8 * smallestNormal * std::pow(double(*length), 1.5);
+    tolerance.absolute += 6 / std::sqrt(3.0) * std::sqrt(lost + 4) * smallestNormal;
+  }
   return tolerance;
 }
 
 Result<Comparison> compareOperands(const OpDesc &op, const Sizes &sizes, std::span<void *const> got,
-                                   std::span<void *const> want) {
+                                   std::span<void *const> want, bool flushed) {
   Result<Arguments> gotArgs = Arguments::bind(op, got, sizes);
   if (!gotArgs)
     return gotArgs.takeError();
@@ -140,7 +153,7 @@ Result<Comparison> compareOperands(const OpDesc &op, const Sizes &sizes, std::sp
   for (const OperandSpec *operand : op.operands()) {
     if (operand->role == OperandSpec::Role::In)
       continue;
-    Result<Tolerance> tolerance = toleranceOf(op, *operand, sizes);
+    Result<Tolerance> tolerance = toleranceOf(op, *operand, sizes, flushed);
     if (!tolerance)
       return tolerance.takeError();
     compareTensor((*gotArgs)[operand->name], (*wantArgs)[operand->name], *tolerance, result);

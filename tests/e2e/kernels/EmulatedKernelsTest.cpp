@@ -116,7 +116,8 @@ Result<Comparison> runAndCompare(EmulatorDevice &device, const CodeObject &objec
   }
   if (Status status = runReference(op, inputs->pointers(), random.sizes); !status)
     return status.takeError();
-  return compareOperands(op, random.sizes, got, inputs->pointers());
+  return compareOperands(op, random.sizes, got, inputs->pointers(),
+                         device.target().matrixFlushesSubnormals);
 }
 
 TEST_P(EmulatedKernels, AgreeWithTheOracle) {

@@ -16,6 +16,7 @@
 //           + g u(f32) rms                         everything else in f32
 //           + 2 u(mid) |want|                      only where n > 0
 //           + smallest subnormal of the out dtype
+//           + 6/sqrt(3) sqrt(m + 4) 2^-14          only where f16 subnormals count as 0
 //
 // * One rounding is an error of relative size uniform in ±u at most, so of standard
 //   deviation u/sqrt(3). Six of them bound what the largest of 1e8 elements shows.
@@ -31,6 +32,10 @@
 //   decay): 64. In the ssd_scan the exponents are differences of a running sum of
 //   dt·|A| besides; with |A| up to 16, dt about 1 and 256 steps a chunk it reaches
 //   16 * 256, and its rounding is a relative error of the decay: 64 + 16 * 256.
+//
+// * A matrix unit that reads f16 subnormals as zeros loses up to 2^-14 of a product
+//   whose other factor is about 1. Of L factors of size 1/sqrt(L), as weights have it,
+//   m = 0.8 * 2^-14 * L^1.5 are that small; the 4 covers the chance of a few more.
 //
 // i32 results must be equal. NaN and infinity must be where the reference has them.
 //
@@ -49,7 +54,9 @@ struct Tolerance {
   double scaled = 0;   ///< times rms
   double absolute = 0;
 };
-Result<Tolerance> toleranceOf(const OpDesc &op, const OperandSpec &operand, const Sizes &sizes);
+/// `flushed`: the target's matrix unit reads f16 subnormals as zeros (TargetDesc).
+Result<Tolerance> toleranceOf(const OpDesc &op, const OperandSpec &operand, const Sizes &sizes,
+                              bool flushed = false);
 
 struct Comparison {
   bool passed = false;
@@ -61,6 +68,6 @@ struct Comparison {
 /// Compares every Out and InOut operand of `got` with `want`; both as for runReference.
 /// A result that differs is no error but a Comparison that did not pass.
 Result<Comparison> compareOperands(const OpDesc &op, const Sizes &sizes, std::span<void *const> got,
-                                   std::span<void *const> want);
+                                   std::span<void *const> want, bool flushed = false);
 
 } // namespace zorse
