@@ -343,8 +343,12 @@ bool reachLocal(Wave &wave, const LaneOffsets &offsets, const AccessShape &shape
     wave.counts->ldsReadBytes += bytes;
   if (shape.direction != Direction::Load)
     wave.counts->ldsWrittenBytes += bytes;
-  wave.counts->ldsConflictCycles +=
-      ldsConflictCycles(offsets.lane, at.mask, shape.bytes, shape.direction != Direction::Load);
+  // Lanes side by side at a multiple of their width fill all banks once in every group.
+  bool everyBankOnce = at.contiguous && shape.bytes >= 4 && std::has_single_bit(shape.bytes) &&
+                       offsets.lane[0] % shape.bytes == 0;
+  if (!everyBankOnce)
+    wave.counts->ldsConflictCycles +=
+        ldsConflictCycles(offsets.lane, at.mask, shape.bytes, shape.direction != Direction::Load);
   return true;
 }
 
