@@ -179,14 +179,10 @@ Status Engine::State::allocateActivations() {
   for (const auto &[tensor, width] : floats)
     if (Status status = grow(*tensor, tokens * width, elementBytes()); !status)
       return status;
-  const std::pair<DeviceTensor *, int64_t> integers[] = {{&inputs.ids, tokens},
-                                                         {&inputs.positions, tokens},
-                                                         {&inputs.tokenSlots, tokens},
-                                                         {&inputs.wanted, tokens},
-                                                         {&inputs.slots, sequenceCount},
-                                                         {&inputs.contextLens, sequenceCount},
-                                                         {&inputs.cuSeqlens, sequenceCount + 1},
-                                                         {&inputs.cuContext, sequenceCount + 1}};
+  const std::pair<DeviceTensor *, int64_t> integers[] = {
+      {&inputs.perToken, 3 * tokenRow(tokens)}, {&inputs.wanted, tokens},
+      {&inputs.slots, sequenceCount},           {&inputs.contextLens, sequenceCount},
+      {&inputs.cuSeqlens, sequenceCount + 1},   {&inputs.cuContext, sequenceCount + 1}};
   for (const auto &[tensor, elements] : integers)
     if (Status status = grow(*tensor, elements, sizeof(int32_t)); !status)
       return status;

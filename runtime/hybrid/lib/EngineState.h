@@ -83,11 +83,16 @@ struct Activations {
 
 /// The integers of one pass, i32.
 struct PassInputs {
-  DeviceTensor ids, positions, tokenSlots; ///< [T]
-  DeviceTensor wanted;                     ///< [T] tokens whose logits are wanted
-  DeviceTensor slots, contextLens;         ///< [sequences]
-  DeviceTensor cuSeqlens, cuContext;       ///< [sequences + 1]
+  /// [3, T rounded up]: ids, positions, slots. Together, so that a decode step, which needs nothing
+  /// else, takes one copy.
+  DeviceTensor perToken;
+  DeviceTensor wanted;               ///< [T] tokens whose logits are wanted
+  DeviceTensor slots, contextLens;   ///< [sequences]
+  DeviceTensor cuSeqlens, cuContext; ///< [sequences + 1]
 };
+
+/// Elements of a row of perToken: each begins where a buffer could.
+inline int64_t tokenRow(int64_t tokens) { return (tokens + 15) / 16 * 16; }
 
 /// One trip through the layers, on the host side.
 struct Pass {
@@ -142,7 +147,7 @@ struct Engine::State {
   std::vector<Sequence> sequences;
   std::map<StepShape, StepGraph> stepGraphs;
   int64_t stepsTaken = 0; ///< decode steps since the start
-  int64_t rows = 0; ///< rows of logits
+  int64_t rows = 0;       ///< rows of logits
   int64_t cacheBytes = 0;
   EngineTimes times;
 

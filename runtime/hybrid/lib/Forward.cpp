@@ -60,11 +60,24 @@ private:
 uint64_t at(const DeviceTensor &tensor) { return tensor ? tensor->address() : 0; }
 uint64_t at(const CacheTensor &cache) { return at(cache.data); }
 
+/// Where the rows of PassInputs::perToken begin in a pass of this many tokens.
+struct TokenInputs {
+  uint64_t ids, positions, slots;
+
+  TokenInputs(const PassInputs &inputs, const Pass &pass) {
+    const uint64_t row = static_cast<uint64_t>(tokenRow(pass.tokens())) * sizeof(int32_t);
+    ids = at(inputs.perToken);
+    positions = ids + row;
+    slots = positions + row;
+  }
+};
+
 /// Multi-head latent attention: x += out(attention(normed)).
 void runMla(Engine::State &e, Launcher &run, const Pass &pass, const MlaMixer &m,
             const PreparedMla &k, const MlaWeights &w, const LayerCache &cache) {
   const Activations &a = e.act;
   const PassInputs &in = e.inputs;
+  const TokenInputs token(in, pass);
   if (w.qA) {
     run(k.qA, {at(a.normed), at(w.qA), at(a.qLow)}); // [T, h] -> [T, rq]
     run(k.qB, {at(a.qLow), at(w.qB), at(a.q)});      // -> [T, H, dn + dr]
@@ -72,13 +85,13 @@ void runMla(Engine::State &e, Launcher &run, const Pass &pass, const MlaMixer &m
     run(k.qB, {at(a.normed), at(w.qB), at(a.q)});
   }
   run(k.kvA, {at(a.normed), at(w.kvA), at(a.kvA)}); // -> [T, r + dr]
-  run(k.ropeAppend, {at(a.q), at(a.kvA), at(e.mlaCos), at(e.mlaSin), at(in.positions),
-                     at(in.tokenSlots), at(cache.latent)});
+  run(k.ropeAppend, {at(a.q), at(a.kvA), at(e.mlaCos), at(e.mlaSin), token.positions, token.slots,
+                     at(cache.latent)});
 
   if (pass.decode) {
     // Attention in the latent space: the cache is read as it is.
     run(k.absorb, {at(a.q), at(w.kvB), at(a.qLatent)}); // -> [T, H, r]
-    run(k.decode, {at(a.qLatent), at(a.q), at(cache.latent), at(in.tokenSlots), at(in.positions),
+    run(k.decode, {at(a.qLatent), at(a.q), at(cache.latent), token.slots, token.positions,
                    at(a.attended)});                         // -> [T, H, r]
     run(k.expand, {at(a.attended), at(w.kvB), at(a.mixed)}); // -> [T, H, dv]
   } else {
@@ -108,12 +121,13 @@ void runMamba(Engine::State &e, Launcher &run, const Pass &pass, const PreparedM
               const MambaWeights &w, const LayerCache &cache) {
   const Activations &a = e.act;
   const PassInputs &in = e.inputs;
+  const TokenInputs token(in, pass);
   run(k.in, {at(a.normed), at(w.in), at(a.projected)}); // [T, h] -> [T, z x B C dt]
   if (pass.decode) {
-    run(k.convUpdate, {at(a.projected), at(w.convWeight), at(w.convBias), at(in.tokenSlots),
+    run(k.convUpdate, {at(a.projected), at(w.convWeight), at(w.convBias), token.slots,
                        at(cache.conv), at(a.convolved)}); // -> [T, x B C]
     run(k.ssmUpdate, {at(a.convolved), at(a.projected), at(w.aLog), at(w.dtBias), at(w.d),
-                      at(in.tokenSlots), at(cache.ssm), at(a.scanned)}); // -> [T, d_inner]
+                      token.slots, at(cache.ssm), at(a.scanned)}); // -> [T, d_inner]
   } else {
     run(k.conv, {at(a.projected), at(w.convWeight), at(w.convBias), at(in.cuSeqlens), at(in.slots),
                  at(cache.conv), at(a.convolved)});
@@ -129,11 +143,12 @@ void runGqa(Engine::State &e, Launcher &run, const Pass &pass, const PreparedGqa
             const GqaWeights &w, const LayerCache &cache) {
   const Activations &a = e.act;
   const PassInputs &in = e.inputs;
+  const TokenInputs token(in, pass);
   run(k.qkv, {at(a.normed), at(w.qkv), at(a.projected)}); // [T, h] -> [T, q k v]
-  run(k.ropeAppend, {at(a.projected), at(e.gqaCos), at(e.gqaSin), at(in.positions),
-                     at(in.tokenSlots), at(a.q), at(cache.key), at(cache.value)});
+  run(k.ropeAppend, {at(a.projected), at(e.gqaCos), at(e.gqaSin), token.positions, token.slots,
+                     at(a.q), at(cache.key), at(cache.value)});
   if (pass.decode)
-    run(k.decode, {at(a.q), at(cache.key), at(cache.value), at(in.tokenSlots), at(in.positions),
+    run(k.decode, {at(a.q), at(cache.key), at(cache.value), token.slots, token.positions,
                    at(a.mixed)}); // -> [T, H, P]
   else
     run(k.prefill, {at(a.q), at(cache.key), at(cache.value), at(in.cuSeqlens), at(in.contextLens),
@@ -149,10 +164,14 @@ Status uploadInts(Device &device, const DeviceTensor &to, const std::vector<int3
 }
 
 Status uploadInputs(Device &device, const PassInputs &inputs, const Pass &pass) {
+  std::vector<int32_t> perToken;
+  for (const std::vector<int32_t> *row : {&pass.ids, &pass.positions, &pass.tokenSlots}) {
+    perToken.insert(perToken.end(), row->begin(), row->end());
+    perToken.resize(perToken.size() + static_cast<size_t>(tokenRow(pass.tokens())) - row->size());
+  }
+  if (Status status = uploadInts(device, inputs.perToken, perToken); !status || pass.decode)
+    return status;
   const std::pair<const DeviceTensor *, const std::vector<int32_t> *> all[] = {
-      {&inputs.ids, &pass.ids},
-      {&inputs.positions, &pass.positions},
-      {&inputs.tokenSlots, &pass.tokenSlots},
       {&inputs.wanted, &pass.wanted},
       {&inputs.slots, &pass.slots},
       {&inputs.contextLens, &pass.contextLens},
@@ -217,7 +236,7 @@ Status Engine::State::launchLayers(const Pass &pass, int64_t firstRow) {
   const ModelConfig &config = model.config();
   const ModelWeights &w = model.weights();
   Launcher run(*this, pass);
-  run(kernels.embed, {at(inputs.ids), at(w.embed), at(act.x)}); // [T] -> [T, h]
+  run(kernels.embed, {TokenInputs(inputs, pass).ids, at(w.embed), at(act.x)}); // [T] -> [T, h]
 
   for (size_t i = 0; i < config.layers.size(); ++i) {
     const PreparedLayer &k = kernels.layers[i];
