@@ -50,7 +50,7 @@ void scheduleGqaDecode(const ScheduleInput &input, TileProgram &program) {
             s = select(k.iota({m, bn}, 1) < left, s, hiddenScore);
           return before.add(k, s, block("v_cache"), type);
         });
-    attention.store(k, seen, t, split, h0, rep);
+    attention.store(k, seen, t, split, h0, rep, width);
   }
   attention.combine();
 }

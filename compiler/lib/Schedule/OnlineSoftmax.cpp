@@ -8,30 +8,46 @@
 
 #include <cmath>
 
+using llvm::ArrayRef;
+
 namespace zorse::schedule {
 
-OnlineSoftmax OnlineSoftmax::nothing(KernelBuilder &k, int64_t rows, int64_t width) {
-  return {k.full({rows}, hiddenScore), k.zeros({rows}), k.zeros({rows, width})};
+OnlineSoftmax OnlineSoftmax::nothing(KernelBuilder &k, int64_t rows, ArrayRef<int64_t> widths) {
+  OnlineSoftmax seen{k.full({rows}, hiddenScore), k.zeros({rows}), {}};
+  for (int64_t width : widths)
+    seen.sums.push_back(k.zeros({rows, width}));
+  return seen;
 }
 
-OnlineSoftmax OnlineSoftmax::add(KernelBuilder &k, Val scores, Val values, DType type) const {
+std::vector<Val> OnlineSoftmax::vals() const {
+  std::vector<Val> vals{largest, weight};
+  vals.insert(vals.end(), sums.begin(), sums.end());
+  return vals;
+}
+
+OnlineSoftmax OnlineSoftmax::add(KernelBuilder &k, Val scores, DType type, AddPart addPart) const {
   Val now = max(largest, k.maximum(scores, 1));
   Val fade = exp(largest - now);
   Val p = exp(scores - k.broadcast(now, scores.shape(), 0));
-  Val faded = sum * k.broadcast(fade, sum.shape(), 0);
-  return {now, weight * fade + k.sum(p, 1), k.dot(k.stage(k.forDot(p, type)), values, faded)};
+  OnlineSoftmax seen{now, weight * fade + k.sum(p, 1), {}};
+  Val staged = k.stage(k.forDot(p, type));
+  for (auto [i, sum] : llvm::enumerate(sums))
+    seen.sums.push_back(addPart(staged, i, sum * k.broadcast(fade, sum.shape(), 0)));
+  return seen;
 }
 
 OnlineSoftmax OnlineSoftmax::merge(KernelBuilder &k, const OnlineSoftmax &other) const {
   Val now = max(largest, other.largest);
   Val fade = exp(largest - now), otherFade = exp(other.largest - now);
-  return {now, weight * fade + other.weight * otherFade,
-          sum * k.broadcast(fade, sum.shape(), 0) +
-              other.sum * k.broadcast(otherFade, sum.shape(), 0)};
+  OnlineSoftmax seen{now, weight * fade + other.weight * otherFade, {}};
+  for (auto [mine, others] : llvm::zip_equal(sums, other.sums))
+    seen.sums.push_back(mine * k.broadcast(fade, mine.shape(), 0) +
+                        others * k.broadcast(otherFade, mine.shape(), 0));
+  return seen;
 }
 
-Val OnlineSoftmax::result(KernelBuilder &k) const {
-  return sum * k.broadcast(1.0 / weight, sum.shape(), 0);
+Val OnlineSoftmax::result(KernelBuilder &k, size_t i) const {
+  return sums[i] * k.broadcast(1.0 / weight, sums[i].shape(), 0);
 }
 
 double softmaxScale(const ScheduleInput &input, int64_t headWidth) {
@@ -73,13 +89,19 @@ SplitAttention::Range SplitAttention::range(Val length, Val split, int64_t block
 }
 
 void SplitAttention::store(KernelBuilder &k, const OnlineSoftmax &seen, Val t, Val split, Val h0,
-                           Operand rows) const {
-  if (splits == 1) {
-    k.store(seen.result(k), k.operand("out"), (t * heads + h0) * width, {width, 1}, {rows, width});
-    return;
-  }
+                           Operand rows, int64_t partWidth) const {
+  auto storeParts = [&](Val buffer, Val row, llvm::function_ref<Val(size_t)> part) {
+    for (size_t i = 0; i < seen.sums.size(); ++i) {
+      int64_t from = int64_t(i) * partWidth;
+      k.store(part(i), buffer, row * width + from, {width, 1},
+              {rows, std::min(partWidth, width - from)});
+    }
+  };
+  if (splits == 1)
+    return storeParts(k.operand("out"), t * heads + h0,
+                      [&](size_t i) { return seen.result(k, i); });
   Val row = (t * splits + split) * heads + h0;
-  k.store(seen.sum, k.workspace("partial"), row * width, {width, 1}, {rows, width});
+  storeParts(k.workspace("partial"), row, [&](size_t i) { return seen.sums[i]; });
   k.store(seen.largest, k.workspace("partial_max"), row, {1}, {rows});
   k.store(seen.weight, k.workspace("partial_weight"), row, {1}, {rows});
 }
@@ -102,8 +124,8 @@ void SplitAttention::combine() const {
         Val row = (t * splits + split) * heads + h0;
         OnlineSoftmax part{k.load(k.workspace("partial_max"), row, {1}, {rows}, {headsPerBlock}),
                            k.load(k.workspace("partial_weight"), row, {1}, {rows}, {headsPerBlock}),
-                           k.load(k.workspace("partial"), row * width, {width, 1}, {rows, width},
-                                  {headsPerBlock, width})};
+                           {k.load(k.workspace("partial"), row * width, {width, 1}, {rows, width},
+                                   {headsPerBlock, width})}};
         return OnlineSoftmax::fromVals(carried).merge(k, part).vals();
       });
   k.store(OnlineSoftmax::fromVals(seen).result(k), k.operand("out"), (t * heads + h0) * width,

@@ -161,14 +161,30 @@ const Case cases[] = {
      {{"tokens", 2}, {"context", 90}}},
     {"mla_gathered",
      MLA(32, 512, 64, 128, bf16),
-     "block_h=32,block_n=16,kv_splits=1,waves=2",
+     "block_h=32,block_n=16,block_r=0,kv_splits=1,waves=2",
      "gfx942",
      {{"tokens", 1}, {"context", 37}}},
     {"mla_16x816",
      MLA(16, 816, 64, 64, bf16),
-     "block_h=16,block_n=16,kv_splits=2,waves=1",
+     "block_h=16,block_n=16,block_r=0,kv_splits=2,waves=1",
      "gfx90a",
      {{"tokens", 1}, {"context", 41}}},
+    {"mla_parts",
+     MLA(24, 200, 64, 64, bf16),
+     "block_h=32,block_n=32,block_r=64,kv_splits=1,waves=4",
+     "gfx942",
+     {{"tokens", 2}, {"context", 75}}},
+    {"mla_parts_split",
+     MLA(20, 136, 32, 32, f16),
+     "block_h=16,block_n=32,block_r=128,kv_splits=4,waves=2",
+     "gfx950",
+     {{"tokens", 2}, {"context", 100}}},
+    {"mla_parts_f32",
+     MLA(64, 176, 64, 64, f32),
+     "block_h=64,block_n=16,block_r=64,kv_splits=2,waves=4",
+     "gfx90a",
+     {{"tokens", 1}, {"context", 50}}},
+    {"mla_24x816", MLA(24, 816, 64, 64, bf16), "", "gfx942", {{"tokens", 1}, {"context", 33}}},
     {"ssm_24x128",
      R"({"op":"ssm_update","num_heads":24,"num_kv_heads":8,"head_dim":128,"d_state":128,)"
      R"("dt_stride":24})",
@@ -194,9 +210,9 @@ const Case cases[] = {
 TEST(AmdKernels, WavesMayShareThePositions) {
   OpDesc op = must(OpDesc::parse(MLA(24, 128, 64, 64, bf16)));
   TargetDesc target = must(findTarget("gfx942"));
-  auto config = KernelConfig::fromValues(op, target, {32, 64, 2, 4});
+  auto config = KernelConfig::fromValues(op, target, {32, 64, 0, 2, 4});
   expectReference(op, target, config, {{"tokens", 2}, {"context", 150}});
-  config = KernelConfig::fromValues(op, target, {16, 64, 1, 4});
+  config = KernelConfig::fromValues(op, target, {16, 64, 0, 1, 4});
   expectReference(op, target, config, {{"tokens", 1}, {"context", 150}});
 }
 

@@ -109,13 +109,13 @@ TEST(KernelConfig, DefaultsRoundDownAndMoveAsLittleAsPossible) {
   EXPECT_EQ(KernelConfig::defaults(op(decode3B), target("x86_64-avx512"))->text(),
             "block_h=24,block_n=64,kv_splits=2");
   EXPECT_EQ(KernelConfig::defaults(op(decode3B), target("gfx942"))->text(),
-            "block_h=32,block_n=64,kv_splits=8,waves=4");
-  // One block of 16 heads by one of 16 cached tokens cannot feed the four waves of the default.
+            "block_h=32,block_n=64,block_r=0,kv_splits=8,waves=4");
+  // Where the whole latents of 64 tokens would not fit, columns are taken in parts.
   EXPECT_EQ(KernelConfig::defaults(op(R"({"op":"mla_decode","num_heads":24,"kv_lora_rank":816,
                                          "qk_rope_head_dim":64,"qk_nope_head_dim":64})"),
                                    target("gfx942"))
                 ->text(),
-            "block_h=16,block_n=16,kv_splits=8,waves=1");
+            "block_h=32,block_n=64,block_r=256,kv_splits=8,waves=4");
   OpDesc odd = op(R"({"op":"mla_decode","num_heads":20,"kv_lora_rank":128,"qk_rope_head_dim":64,)"
                   R"("qk_nope_head_dim":64})");
   EXPECT_EQ(KernelConfig::defaults(odd, target("x86_64-avx2"))->get("block_h"), 16);
@@ -126,7 +126,7 @@ TEST(KernelConfig, TextRoundTrips) {
   Result<KernelConfig> config =
       KernelConfig::parse(" kv_splits=16, block_n = 32 ", desc, target("gfx942"));
   ASSERT_TRUE(config) << config.error().message;
-  EXPECT_EQ(config->text(), "block_h=32,block_n=32,kv_splits=16,waves=4");
+  EXPECT_EQ(config->text(), "block_h=32,block_n=32,block_r=0,kv_splits=16,waves=4");
   EXPECT_EQ(*KernelConfig::parse(config->text(), desc, target("gfx942")), *config);
   EXPECT_EQ(*KernelConfig::parse("", desc, target("gfx942")),
             *KernelConfig::defaults(desc, target("gfx942")));
@@ -139,7 +139,7 @@ TEST(KernelConfig, ErrorsNameTheKnobAndTheRule) {
   OpDesc desc = op(decode3B);
   EXPECT_EQ(errorOf("block_q=4", desc, "gfx942"),
             "configuration: unknown knob block_q of mla_decode on gfx942; did you mean block_h? "
-            "legal knobs: block_h, block_n, kv_splits, waves");
+            "legal knobs: block_h, block_n, block_r, kv_splits, waves");
   EXPECT_EQ(errorOf("waves=4", desc, "x86_64-avx2"),
             "configuration: unknown knob waves of mla_decode on x86_64-avx2; legal knobs: block_h, "
             "block_n, kv_splits");
@@ -165,19 +165,19 @@ TEST(KernelConfig, ErrorsNameTheKnobAndTheRule) {
                 .check(desc, target("gfx942"))
                 .error()
                 .message,
-            "configuration: expected the knobs block_h, block_n, kv_splits, waves of mla_decode on "
-            "gfx942, found \"block_h=32,block_n=64\"");
+            "configuration: expected the knobs block_h, block_n, block_r, kv_splits, waves of "
+            "mla_decode on gfx942, found \"block_h=32,block_n=64\"");
 }
 
 TEST(KernelConfig, AnEmptySpaceSaysWhichRulesEmptyIt) {
-  OpDesc wide = op(R"({"op":"mla_decode","num_heads":16,"kv_lora_rank":4096,)"
-                   R"("qk_rope_head_dim":64,"qk_nope_head_dim":64})");
+  OpDesc wide = op(R"({"op":"mla_decode","num_heads":16,"kv_lora_rank":64,)"
+                   R"("qk_rope_head_dim":512,"qk_nope_head_dim":64,"dtype":"f32"})");
   Result<KernelConfig> config = KernelConfig::defaults(wide, target("gfx942"));
   ASSERT_FALSE(config);
   EXPECT_TRUE(config.error().message.starts_with(
-      "mla_decode has no legal configuration on gfx942 among 784 for {"))
+      "mla_decode has no legal configuration on gfx942 among 5488 for {"))
       << config.error().message;
-  EXPECT_NE(config.error().message.find("; mla_decode_k3 rules out 784: queries, latents and "
+  EXPECT_NE(config.error().message.find("; mla_decode_k3 rules out 5404: queries, latents and "
                                         "probabilities must fit the LDS"),
             std::string::npos)
       << config.error().message;
@@ -216,7 +216,7 @@ TEST(KernelConfig, EnumerationRunsTheLastKnobFastest) {
 
 TEST(KernelConfig, ReportCountsEachRuleOnItsOwn) {
   SpaceReport report = describeSpace(op(decode3B), target("gfx942"));
-  ASSERT_EQ(report.removed.size(), 5u);
-  EXPECT_EQ(report.removed[0], (std::pair<std::string, int64_t>("mla_decode_k1", 336)));
-  EXPECT_EQ(report.removed[4].first, "mla_decode_k5");
+  ASSERT_EQ(report.removed.size(), 6u);
+  EXPECT_EQ(report.removed[0], (std::pair<std::string, int64_t>("mla_decode_k1", 2352)));
+  EXPECT_EQ(report.removed[5].first, "mla_decode_k6");
 }

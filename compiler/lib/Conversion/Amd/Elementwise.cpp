@@ -85,7 +85,10 @@ FailureOr<Value> KernelEmitter::emitScalarOp(Operation *op, ArrayRef<Value> oper
     // narrows such arithmetic to 16 bits, so what is rounded must not become part of a sum either.
     auto fast = cast<arith::ArithFastMathInterface>(op);
     auto flags = fast.getFastMathFlagsAttr().getValue();
-    if (!llvm::any_of(op->getUsers(), [](Operation *user) { return isa<arith::TruncFOp>(user); }))
+    bool isRounded = isa<arith::MulFOp>(op) && llvm::any_of(op->getUsers(), [](Operation *user) {
+                       return isa<arith::TruncFOp>(user);
+                     });
+    if (!isRounded)
       flags = flags | arith::FastMathFlags::contract;
     if (isa<arith::DivFOp>(op))
       flags = flags | arith::FastMathFlags::arcp | arith::FastMathFlags::afn;

@@ -88,7 +88,8 @@ Result<BackendCode> generateCode(mlir::ModuleOp module, const TargetDesc &target
   if (!backend)
     return runtimeError("no backend for " + target.llvmTriple + ": " + reason);
   llvm::TargetOptions options;
-  options.AllowFPOpFusion = llvm::FPOpFusion::Fast;
+  // The AMD lowering marks what may be fused, because its 16-bit arithmetic must not always be.
+  options.AllowFPOpFusion = target.isHost() ? llvm::FPOpFusion::Fast : llvm::FPOpFusion::Standard;
   std::unique_ptr<llvm::TargetMachine> machine(
       backend->createTargetMachine(triple, target.llvmCpu, target.llvmFeatures, options,
                                    llvm::Reloc::PIC_, std::nullopt, given.selection));
