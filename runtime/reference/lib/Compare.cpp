@@ -42,6 +42,23 @@ bool hasMatrixProducts(const OpDesc &op) {
          kind == "mla_expand";
 }
 
+/// sqrt(D) s of the header for attention, 0 for the others: the factors of queries and keys are of
+/// unit size, absorbed ones too.
+double scoreSpread(const OpDesc &op) {
+  const std::string &kind = op.kind();
+  bool grouped = kind == "gqa_decode" || kind == "gqa_prefill";
+  if (!grouped && kind != "mla_decode" && kind != "mla_prefill")
+    return 0;
+  int64_t width =
+      grouped ? op.get("head_dim") : op.get("qk_nope_head_dim") + op.get("qk_rope_head_dim");
+  double scale = op.getFloat("softmax_scale");
+  if (scale == 0)
+    scale = 1 / std::sqrt(double(width));
+  int64_t products =
+      kind == "mla_decode" ? op.get("kv_lora_rank") + op.get("qk_rope_head_dim") : width;
+  return scale * double(products);
+}
+
 double smallestSubnormal(DType type) {
   switch (type) {
   case DType::F32:
@@ -130,8 +147,9 @@ Result<Tolerance> toleranceOf(const OpDesc &op, const OperandSpec &operand, cons
     other = 64 + 16 * 256;
   Tolerance tolerance;
   tolerance.relative = 2 * unitRoundoff(out) + 2 * mid;
-  tolerance.scaled = 6 / std::sqrt(3.0) * std::sqrt(double(n)) * mid +
-                     (6 / std::sqrt(6.0) * std::sqrt(double(*length)) + other) * accumulate;
+  tolerance.scaled =
+      6 / std::sqrt(3.0) * std::sqrt(double(n)) * mid +
+      (6 / std::sqrt(6.0) * (std::sqrt(double(*length)) + scoreSpread(op)) + other) * accumulate;
   tolerance.absolute = smallestSubnormal(out);
   if (flushed && hasMatrixProducts(op) && op.getDType("dtype") == DType::F16) {
     double smallestNormal = std::ldexp(1.0, -14);

@@ -14,6 +14,7 @@
 //           + 6/sqrt(3) sqrt(n) u(mid) rms         roundings inside the kernel
 //           + 6/sqrt(6) sqrt(L) u(f32) rms         accumulation in f32
 //           + g u(f32) rms                         everything else in f32
+//           + 6/sqrt(6) sqrt(D) u(f32) s rms       attention: the scores
 //           + 2 u(mid) |want|                      only where n > 0
 //           + smallest subnormal of the out dtype
 //           + 6/sqrt(3) sqrt(m + 4) 2^-14          only where f16 subnormals count as 0
@@ -33,6 +34,8 @@
 //   dt·|A| besides; with |A| up to 16, dt about 1 and 256 steps a chunk it reaches
 //   16 * 256, and its rounding is a relative error of the decay: 64 + 16 * 256.
 //
+// * A score is a sum of D products, s = softmax_scale * sqrt(D) in size. Its error, by
+//   the same sum of partial sums, is a relative error of a probability.
 // * A matrix unit that reads f16 subnormals as zeros loses up to 2^-14 of a product
 //   whose other factor is about 1. Of L factors of size 1/sqrt(L), as weights have it,
 //   m = 0.8 * 2^-14 * L^1.5 are that small; the 4 covers the chance of a few more.
