@@ -142,6 +142,7 @@ static int runTool(int argc, char **argv) {
 #ifdef ZORSE_HAS_COMPILER
   addInspect(app, tool);
 #endif
+  addEmulate(app, tool);
   addDoctor(app, tool);
 
   if (Status status = checkVerb(app, std::span(argv, argc).subspan(argc > 0 ? 1 : 0)); !status)

@@ -18,6 +18,7 @@ void addTune(CLI::App &app, Tool &tool);
 #endif
 void addDb(CLI::App &app, Tool &tool);
 void addDoctor(CLI::App &app, Tool &tool);
+void addEmulate(CLI::App &app, Tool &tool);
 void addRun(CLI::App &app, Tool &tool);
 
 /// A verb with a sentence and examples, one a line, which stand first on its help page.
