@@ -79,13 +79,17 @@ TEST(LocalMemory, WideAndDoubleReads) {
       {"ds_read2st64_b64 v[20:23], v3 offset1:1", {0, 4, 512, 516}},
   };
   for (uint32_t stride : {8u, 4u})
-    for (const Case &c : cases)
-      for (bool checks : {false, true}) {
-        WaveResult r = runWave(
+    for (bool checks : {false, true}) {
+      std::vector<std::string> bodies;
+      for (const Case &c : cases)
+        bodies.push_back(
             fillLds + presetResult +
-                fmt::format("v_and_b32 v3, 31, v0\nv_mul_lo_u32 v3, v3, {}\n{}\n", stride, c.text) +
-                storeResult,
-            in, 256, withLds(1024, checks));
+            fmt::format("v_and_b32 v3, 31, v0\nv_mul_lo_u32 v3, v3, {}\n{}\n", stride, c.text) +
+            storeResult);
+      std::vector<WaveResult> results = runWaves(bodies, in, 256, withLds(1024, checks));
+      for (size_t i = 0; i < bodies.size(); ++i) {
+        const Case &c = cases[i];
+        const WaveResult &r = results[i];
         ASSERT_EQ(r.error, "") << c.text;
         for (uint32_t l = 0; l < 64; ++l)
           for (uint32_t d = 0; d < 4; ++d)
@@ -95,6 +99,7 @@ TEST(LocalMemory, WideAndDoubleReads) {
         EXPECT_EQ(r.counts.ldsWrittenBytes, 1024u);
         EXPECT_EQ(r.counts.ldsReadBytes, 64 * 4 * c.from.size());
       }
+    }
 }
 
 TEST(LocalMemory, WritesTouchTheirBytesAlone) {
@@ -240,21 +245,26 @@ TEST(LocalMemory, SwizzlePatterns) {
          return (l & 0x30) | (l & 1) << 3 | (l & 2) << 1 | (l & 4) >> 1 | (l & 8) >> 3;
        }},
   };
-  for (const Case &c : cases)
-    for (uint64_t exec : {~uint64_t(0), uint64_t(0xfffffffffffff00f)}) {
-      WaveResult r = runWave(loadInput + presetResult +
-                                 fmt::format("s_mov_b32 exec_lo, {:#x}\ns_mov_b32 exec_hi, -1\n"
-                                             "ds_swizzle_b32 v20, v16 offset:{}\n"
-                                             "s_mov_b64 exec, -1\n",
-                                             uint32_t(exec), c.pattern) +
-                                 storeResult,
-                             in, 256);
-      ASSERT_EQ(r.error, "") << c.pattern;
+  for (uint64_t exec : {~uint64_t(0), uint64_t(0xfffffffffffff00f)}) {
+    std::vector<std::string> bodies;
+    for (const Case &c : cases)
+      bodies.push_back(loadInput + presetResult +
+                       fmt::format("s_mov_b32 exec_lo, {:#x}\ns_mov_b32 exec_hi, -1\n"
+                                   "ds_swizzle_b32 v20, v16 offset:{}\n"
+                                   "s_mov_b64 exec, -1\n",
+                                   uint32_t(exec), c.pattern) +
+                       storeResult);
+    std::vector<WaveResult> results = runWaves(bodies, in, 256);
+    for (size_t i = 0; i < bodies.size(); ++i) {
+      const Case &c = cases[i];
+      ASSERT_EQ(results[i].error, "") << c.pattern;
       for (uint32_t l = 0; l < 64; ++l) {
         uint32_t read = exec >> c.from(l) & 1 ? in[4 * c.from(l)] : 0;
-        ASSERT_EQ(r.out[4 * l], exec >> l & 1 ? read : 0x77777777u) << c.pattern << ", lane " << l;
+        ASSERT_EQ(results[i].out[4 * l], exec >> l & 1 ? read : 0x77777777u)
+            << c.pattern << ", lane " << l;
       }
     }
+  }
 }
 
 } // namespace
