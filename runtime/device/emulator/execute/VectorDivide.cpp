@@ -108,9 +108,10 @@ template <class T> T fixSpecial(T quotient, T denominator, T numerator) {
 template <class T> T divFixup(T quotient, T denominator, T numerator) {
   using W = Width<T>;
   const int distance = exponentOf(numerator) - exponentOf(denominator);
-  // Denormals on either side reach further than their exponent says.
-  const bool under = distance < W::underflow && numerator == numerator &&
-                     denominator == denominator && exponentOf(denominator) != W::maxExponent;
+  const bool under = distance < W::underflow && exponentOf(denominator) != W::maxExponent;
+  // Where quotients pass the range even when scaled, refining made a NaN of the infinity.
+  if (quotient != quotient)
+    quotient = std::numeric_limits<T>::infinity();
   return fixSpecial(under ? T(0) : quotient, denominator, numerator);
 }
 
