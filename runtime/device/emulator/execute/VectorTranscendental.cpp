@@ -107,6 +107,18 @@ template <auto function>
 constexpr auto flushed = [](float x) { return flushFloat(float(function(flushFloat(x)))); };
 template <auto function> constexpr auto rounded = [](float x) { return float(function(x)); };
 
+/// Cut to the digits of f32, the last one set where something was cut: rounding that to f16 gives
+/// what rounding the f64 would have given.
+float roundedToOdd(double x) {
+  float near = float(x);
+  uint32_t bits = std::bit_cast<uint32_t>(near);
+  uint32_t odd = std::fabs(double(near)) > std::fabs(x) ? (bits - 1) | 1 : bits | 1;
+  bool exact = double(near) == x || x != x || (bits & 1);
+  return std::bit_cast<float>(exact ? bits : odd);
+}
+template <auto function>
+constexpr auto roundedToHalf = [](float x) { return roundedToOdd(function(x)); };
+
 constexpr auto reciprocal = [](float x) { return flushFloat(1.0f / flushFloat(x)); };
 constexpr auto root = [](float x) { return flushFloat(std::sqrt(flushFloat(x))); };
 double inverseRoot(double x) { return 1.0 / std::sqrt(x); }
@@ -123,12 +135,12 @@ constexpr HandlerEntry table[] = {
     {"v_sin_f32", run<rounded<sine>, F32, F32>},
     {"v_cos_f32", run<rounded<cosine>, F32, F32>},
     {"v_rcp_f16", run<[](float x) { return 1.0f / x; }, F16, F16>},
-    {"v_rsq_f16", run<rounded<inverseRoot>, F16, F16>},
+    {"v_rsq_f16", run<roundedToHalf<inverseRoot>, F16, F16>},
     {"v_sqrt_f16", run<[](float x) { return std::sqrt(x); }, F16, F16>},
-    {"v_exp_f16", run<rounded<power2>, F16, F16>},
-    {"v_log_f16", run<rounded<logarithm2>, F16, F16>},
-    {"v_sin_f16", run<rounded<sine>, F16, F16>},
-    {"v_cos_f16", run<rounded<cosine>, F16, F16>},
+    {"v_exp_f16", run<roundedToHalf<power2>, F16, F16>},
+    {"v_log_f16", run<roundedToHalf<logarithm2>, F16, F16>},
+    {"v_sin_f16", run<roundedToHalf<sine>, F16, F16>},
+    {"v_cos_f16", run<roundedToHalf<cosine>, F16, F16>},
     {"v_rcp_f64", run<[](double x) { return 1.0 / x; }, F64, F64>},
     {"v_rsq_f64", run<[](double x) { return inverseRoot(x); }, F64, F64>},
     {"v_sqrt_f64", run<[](double x) { return std::sqrt(x); }, F64, F64>},
