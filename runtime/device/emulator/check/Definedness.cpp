@@ -303,8 +303,10 @@ void Definedness::vector(Wave &wave, const Instruction &in, Flow flow) {
   case Flow::WriteLane: {
     if (!requireBits(wave, in.src[1], "the lane that v_writelane writes"))
       return;
+    // Spilled lane masks have unwritten bits that nobody will look at.
     uint64_t lane = uint64_t(1) << (wave.scalar(in.src[1]) & 63);
-    writeLanes(in.dst, 0, lane, whole(0), in);
+    uint64_t defined = in.src[0].isSgpr() ? (scalars[in.src[0].index] ? all : 0) : all;
+    writeLanes(in.dst, 0, lane, defined, in);
     return;
   }
   case Flow::Swap: {

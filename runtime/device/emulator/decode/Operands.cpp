@@ -11,6 +11,7 @@
 //===----------------------------------------------------------------------===//
 #include "decode/Operands.h"
 
+#include "llvm/MC/MCExpr.h"
 #include "llvm/MC/MCInst.h"
 #include "llvm/MC/MCInstrDesc.h"
 #include "llvm/MC/MCRegisterInfo.h"
@@ -99,6 +100,9 @@ public:
     for (unsigned i = 0; i < line.inst.getNumOperands(); ++i)
       if (line.inst.getOperand(i).isReg() && !registerAt(i))
         return false;
+    for (const llvm::MCOperand &operand : line.inst)
+      if (int64_t value = 0; operand.isExpr() && !operand.getExpr()->evaluateAsAbsolute(value))
+        return false;
     switch (out.cls) {
     case InstructionClass::Valu:
     case InstructionClass::Mfma:
@@ -132,7 +136,12 @@ private:
   bool isDef(unsigned i) const { return i < line.desc.getNumDefs(); }
   bool isRegister(unsigned i) const { return line.inst.getOperand(i).isReg(); }
   int64_t immediate(unsigned i) const {
-    return line.inst.getOperand(i).isImm() ? line.inst.getOperand(i).getImm() : 0;
+    const llvm::MCOperand &operand = line.inst.getOperand(i);
+    int64_t value = 0;
+    // A literal of a value that has a shorter form is wrapped: lit(0xffffffff).
+    if (operand.isExpr() && !operand.getExpr()->evaluateAsAbsolute(value))
+      return 0;
+    return operand.isImm() ? operand.getImm() : value;
   }
   Operand registerAt(unsigned i) const {
     return registerOperand(line.registers.getName(line.inst.getOperand(i).getReg()));
@@ -190,6 +199,9 @@ private:
       }
       if (isTied(i) && !readsResult()) {
         out.tiedOld = out.tiedOld || out.isDpp;
+        if (!out.isDpp && (modifiers & 4)) // v_cvt_sr picks its byte with it
+          out.src[2].opSel = true;
+        modifiers = 0;
         continue;
       }
       if (isTied(i) && out.isDpp && i == line.desc.getNumDefs() && sources == 0) {
