@@ -134,16 +134,17 @@ void moveFromRelative64(Wave &wave, const Instruction &in) {
   if (relative(wave, in.src[0], 2, index))
     put64(wave, in, wave.pair(index));
 }
+// LLVM lists the destination of s_movreld as its first source: what it writes lies elsewhere.
 void moveToRelative32(Wave &wave, const Instruction &in) {
   uint16_t index = 0;
-  auto value = static_cast<uint32_t>(wave.scalar(in.src[0]));
-  if (relative(wave, in.dst, 1, index))
+  auto value = static_cast<uint32_t>(wave.scalar(in.src[1]));
+  if (relative(wave, in.src[0], 1, index))
     wave.sgpr[index] = value;
 }
 void moveToRelative64(Wave &wave, const Instruction &in) {
   uint16_t index = 0;
-  uint64_t value = wave.scalar(in.src[0]);
-  if (relative(wave, in.dst, 2, index))
+  uint64_t value = wave.scalar(in.src[1]);
+  if (relative(wave, in.src[0], 2, index))
     wave.setPair(index, value);
 }
 
