@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 
 #include "CompileTimes.h"
+#include "Counts.h"
+#include "EmulatorSpeed.h"
 #include "Ours.h"
 #include "Peer.h"
 #include "Report.h"
@@ -30,11 +32,11 @@ struct Options {
   std::string database;
   std::string format = "human";
   std::vector<int> threads;
-  std::vector<std::string> compileTargets;
+  std::vector<std::string> compileTargets, countTargets;
   int rounds = 11, compileRepeats = 9;
   double roundMs = 30, tuneSeconds = 0;
   int64_t rotateMib = 256;
-  bool hot = false, noPeers = false;
+  bool hot = false, noPeers = false, emulatorSpeed = false;
 };
 
 int fail(const Error &error) {
@@ -124,10 +126,31 @@ Result<std::vector<CaseResult>> runSuites(const std::vector<Suite> &suites, cons
   return results;
 }
 
+/// The table of exact counts; nothing is timed, so nothing else runs beside it.
+int runCounts(const Options &options) {
+  Result<std::vector<Launch>> launches = loadLaunches(options.directory + "/counts/launches.json");
+  if (!launches)
+    return fail(launches.error());
+  Status status =
+      printCounts(std::cout, *launches, options.countTargets,
+                  options.threads.empty() ? 0 : options.threads.front(), options.format == "json");
+  return status ? 0 : fail(status.error());
+}
+
 int run(Options options) {
+  if (!options.countTargets.empty())
+    return runCounts(options);
   const int all = std::max(1u, std::thread::hardware_concurrency());
   if (options.threads.empty())
     options.threads = all > 1 ? std::vector<int>{1, all} : std::vector<int>{1};
+  if (options.emulatorSpeed) {
+    Result<std::vector<EmulatorSpeed>> rows = measureEmulatorSpeed(
+        ZORSE_BENCH_LOOPS, options.threads, options.rounds, options.roundMs);
+    if (!rows)
+      return fail(rows.error());
+    printEmulatorSpeed(std::cout, *rows, options.format == "json");
+    return 0;
+  }
 
   std::vector<CompileTime> compileTimes;
   const std::string line = machineLine();
@@ -174,7 +197,9 @@ int main(int argc, char **argv) {
                "  zorse-bench                                  every suite, one thread and all\n"
                "  zorse-bench --suite linear --threads 1 --format json\n"
                "  zorse-bench --suite mla_decode --tune 60 --db kernels.db\n"
-               "  zorse-bench --suite '' --compile-time host,gfx942\n"};
+               "  zorse-bench --suite '' --compile-time host,gfx942\n"
+               "  zorse-bench --counts gfx942,gfx90a\n"
+               "  zorse-bench --emulator-speed --threads 1\n"};
   app.add_option("--suite", options.suites, "suites of bench/suites, '' for none")->delimiter(',');
   app.add_option("--threads", options.threads, "thread counts, default 1 and all")
       ->delimiter(',')
@@ -193,8 +218,15 @@ int main(int argc, char **argv) {
   app.add_option("--tune", options.tuneSeconds, "first tune each case for so many seconds")
       ->check(CLI::Range(0.0, 86400.0));
   app.add_flag("--no-peers", options.noPeers, "our side only");
+  app.add_flag("--emulator-speed", options.emulatorSpeed,
+               "only time the emulator: wave instructions a second, by kind");
   app.add_option("--compile-time", options.compileTargets, "time compile() for these targets")
       ->delimiter(',');
+  app.add_option("--counts", options.countTargets,
+                 "execute the kernels of the published models on emulated GPUs and print exact "
+                 "counts, nothing else")
+      ->delimiter(',')
+      ->option_text("ARCH,...");
   app.add_option("--compile-repeats", options.compileRepeats, "compilations of each op")
       ->check(CLI::Range(1, 1000))
       ->capture_default_str();

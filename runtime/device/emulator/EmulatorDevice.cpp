@@ -83,8 +83,8 @@ public:
   const TargetDesc &target() const override { return machine->target(); }
   std::string description() const override {
     int threads = machine->options().threads;
-    return fmt::format("{} emulated on {}, {} thread{}{}", target().arch, hostDeviceName(), threads,
-                       threads == 1 ? "" : "s", machine->options().checks ? ", with checks" : "");
+    return fmt::format("{} emulated on {}, using {}{}", target().arch, hostDeviceName(), threads,
+                       machine->options().checks ? ", with checks" : "");
   }
 
   Result<std::unique_ptr<Buffer>> allocate(size_t bytes) override {
