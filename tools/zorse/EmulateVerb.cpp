@@ -272,7 +272,8 @@ void addEmulate(CLI::App &app, Tool &tool) {
 namespace zorse::tool {
 
 void addEmulate(CLI::App &app, Tool &tool) {
-  CLI::App *verb = addVerb(app, tool, "emulate", "Not in this build: it has no emulator.", "");
+  CLI::App *verb = addVerb(app, tool, "emulate", "Not in this build: it has no emulator.",
+                           "  zorse emulate op.hsaco --grid 64 --block 64");
   verb->allow_extras();
   verb->callback([&tool] {
     tool.action = []() -> VerbResult {

@@ -22,6 +22,8 @@
 #include "check/LocalOrder.h"
 #include "check/Pending.h"
 
+#include <algorithm>
+#include <bit>
 #include <fmt/format.h>
 
 namespace zorse::emulator {
@@ -44,14 +46,6 @@ struct Checker::State {
       pendings.push_back(&wave.pending);
   }
   WaveState &of(const Wave &wave) { return waves[wave.indexInGroup]; }
-  LocalOrder::Access access(const Wave &wave, int lane, uint32_t address, uint32_t bytes) {
-    WaveState &mine = of(wave);
-    return {wave.indexInGroup, lane, address, bytes, mine.current, &mine.pending};
-  }
-  /// The part of an access that LDS has.
-  uint32_t within(uint32_t address, uint32_t bytes) const {
-    return address >= ldsBytes ? 0 : std::min(bytes, ldsBytes - address);
-  }
   uint8_t *scratchOf(const Wave &wave, int lane, uint32_t address) {
     std::vector<uint8_t> &written = of(wave).scratchWritten;
     if (written.empty())
@@ -94,19 +88,35 @@ void Checker::before(Wave &wave, const Instruction &instruction) {
 
 void Checker::atBarrier() { state->local.atBarrier(state->pendings); }
 
-void Checker::ldsRead(Wave &wave, int lane, uint32_t address, uint32_t bytes) {
-  if (uint32_t count = state->within(address, bytes))
-    state->local.read(wave, state->access(wave, lane, address, count));
-}
-
-void Checker::ldsWrite(Wave &wave, int lane, uint32_t address, uint32_t bytes) {
-  if (uint32_t count = state->within(address, bytes))
-    state->local.write(wave, state->access(wave, lane, address, count), false);
-}
-
-void Checker::ldsAtomic(Wave &wave, int lane, uint32_t address, uint32_t bytes) {
-  if (uint32_t count = state->within(address, bytes))
-    state->local.write(wave, state->access(wave, lane, address, count), true);
+void Checker::lds(Wave &wave, const uint32_t *addresses, uint64_t mask, uint32_t bytes,
+                  LdsUse use) {
+  State::WaveState &mine = state->of(wave);
+  LocalOrder::Access access{.wave = wave.indexInGroup,
+                            .use = use,
+                            .by = mine.current,
+                            .pending = &mine.pending,
+                            .addresses = addresses,
+                            .mask = mask,
+                            .laneBytes = bytes};
+  state->local.begin(wave, access);
+  // Lanes side by side, or on the same bytes, are one access.
+  uint32_t first = 0, last = 0, end = 0;
+  auto flush = [&] {
+    if (end > first && first < state->ldsBytes && wave.state != Wave::State::Faulted)
+      state->local.access(wave, access, first, std::min(end, state->ldsBytes) - first);
+  };
+  for (uint64_t rest = mask; rest; rest &= rest - 1) {
+    uint32_t address = addresses[std::countr_zero(rest)];
+    if (address == last && end != 0)
+      continue;
+    if (address != end || end == 0) {
+      flush();
+      first = address;
+    }
+    last = address;
+    end = address + bytes;
+  }
+  flush();
 }
 
 void Checker::scratchRead(Wave &wave, int lane, uint32_t address, uint32_t bytes) {

@@ -17,6 +17,8 @@
 
 namespace zorse::emulator {
 
+enum class LdsUse : uint8_t { Read, Write, Atomic };
+
 class Checker {
 public:
   Checker(uint32_t numWaves, uint32_t ldsBytes);
@@ -30,11 +32,9 @@ public:
   /// All waves of the group have met at a barrier.
   void atBarrier();
 
-  /// LDS: [address, address + bytes) of one lane. Unwritten bytes, races between waves.
-  void ldsRead(Wave &wave, int lane, uint32_t address, uint32_t bytes);
-  void ldsWrite(Wave &wave, int lane, uint32_t address, uint32_t bytes);
+  /// An access to LDS of `bytes` by each lane of the mask: unwritten bytes, races between waves.
   /// Atomics of two waves on the same bytes are no race.
-  void ldsAtomic(Wave &wave, int lane, uint32_t address, uint32_t bytes);
+  void lds(Wave &wave, const uint32_t *addresses, uint64_t mask, uint32_t bytes, LdsUse use);
   /// Scratch of one lane: unwritten bytes.
   void scratchRead(Wave &wave, int lane, uint32_t address, uint32_t bytes);
   void scratchWrite(Wave &wave, int lane, uint32_t address, uint32_t bytes);

@@ -39,19 +39,31 @@ inline bool allAre(const uint32_t *words, uint32_t count, uint32_t value) {
 LocalOrder::LocalOrder(uint32_t numWaves, uint32_t bytes)
     : numWaves(numWaves), writers(bytes), readers(bytes), waves(numWaves) {}
 
-uint32_t LocalOrder::wordOf(Wave &wave, const Access &access) {
+int LocalOrder::Access::laneAt(uint32_t byte) const {
+  for (uint64_t rest = mask; rest; rest &= rest - 1)
+    if (int lane = std::countr_zero(rest);
+        byte >= addresses[lane] && byte - addresses[lane] < laneBytes)
+      return lane;
+  return -1;
+}
+
+void LocalOrder::begin(Wave &wave, const Access &access) {
+  if (access.use == LdsUse::Read)
+    return;
   Stream stream = streamOf(*access.by);
   uint32_t number = access.pending->issued(stream);
-  if (number > mostNumber) {
-    wave.stop(fmt::format("a wave with more than {} memory instructions is beyond what the checks "
-                          "follow; run it without them",
-                          mostNumber));
-    return 0;
-  }
+  if (number > mostNumber)
+    return wave.stop(fmt::format("a wave with more than {} memory instructions is beyond what the "
+                                 "checks follow; run it without them",
+                                 mostNumber));
   auto &ring = waves[access.wave].lastWrites[size_t(stream)];
   ring.resize(ringSize);
   ring[number % ringSize] = access.by;
-  return makeWord(number, stream, access.wave);
+  current = makeWord(number, stream, access.wave);
+  if (access.use == LdsUse::Atomic && !anyAtomics) {
+    anyAtomics = true;
+    atomics.resize(writers.size());
+  }
 }
 
 bool LocalOrder::isOrdered(uint32_t word, uint32_t wave, const Pending &mine) const {
@@ -71,12 +83,12 @@ void LocalOrder::reportWriter(Wave &wave, const Access &access, uint32_t byte,
   if (other == access.wave)
     return wave.stop(fmt::format("lane {} {} LDS byte {} before {} has filled it; s_waitcnt "
                                  "vmcnt({}) is missing between",
-                                 access.lane, verb, byte, what,
+                                 access.laneAt(byte), verb, byte, what,
                                  std::min(access.pending->issued(stream) - numberOf(word), 62u)));
   wave.stop(
       fmt::format("race: lane {} {} LDS byte {}, which wave {} writes by {}, with no s_barrier "
                   "between that wave {} has come to after waiting for its write",
-                  access.lane, verb, byte, other, what, other));
+                  access.laneAt(byte), verb, byte, other, what, other));
 }
 
 void LocalOrder::reportMask(Wave &wave, const Access &access, uint32_t byte, uint32_t mask,
@@ -84,7 +96,7 @@ void LocalOrder::reportMask(Wave &wave, const Access &access, uint32_t byte, uin
   int who = std::countr_zero(mask);
   wave.stop(fmt::format("race: lane {} {} LDS byte {}, which wave {} {}, with no s_barrier between "
                         "that wave {} has come to after waiting for its access",
-                        access.lane, verb, byte, who, other, who));
+                        access.laneAt(byte), verb, byte, who, other, who));
 }
 
 void LocalOrder::mark(std::vector<uint32_t> &masks, uint32_t address, uint32_t bytes,
@@ -95,57 +107,51 @@ void LocalOrder::mark(std::vector<uint32_t> &masks, uint32_t address, uint32_t b
     at[i] = ((at[i] ^ fresh) >> 16 ? fresh : at[i]) | bit;
 }
 
-void LocalOrder::keep(const Access &access, bool isAtomic) {
-  if (numWaves == 1)
-    return;
+void LocalOrder::keep(const Access &access, uint32_t address, uint32_t bytes) {
   Stream stream = streamOf(*access.by);
   waves[access.wave].unfinished.push_back(
-      {stream, isAtomic, access.pending->issued(stream), access.address, access.bytes});
+      {stream, access.use == LdsUse::Atomic, access.pending->issued(stream), address, bytes});
 }
 
-void LocalOrder::read(Wave &wave, const Access &access) {
-  const uint32_t *words = writers.data() + access.address;
-  uint32_t first = words[0];
-  bool same = allAre(words, access.bytes, first);
-  for (uint32_t i = 0; i < (same ? 1 : access.bytes); ++i) {
-    if (words[i] == 0)
+void LocalOrder::read(Wave &wave, const Access &access, uint32_t address, uint32_t bytes) {
+  const uint32_t *words = writers.data() + address;
+  bool same = allAre(words, bytes, words[0]);
+  for (uint32_t i = 0; i < (same ? 1 : bytes); ++i) {
+    if (i > 0 && words[i] == words[i - 1])
+      continue;
+    if (uint32_t byte = address + i; words[i] == 0)
       return wave.stop(fmt::format("lane {} reads LDS byte {}, which was never written",
-                                   access.lane, access.address + i));
+                                   access.laneAt(byte), byte));
     if (!isOrdered(words[i], access.wave, *access.pending)) [[unlikely]]
-      return reportWriter(wave, access, access.address + i, "reads");
+      return reportWriter(wave, access, address + i, "reads");
   }
   if (numWaves == 1)
     return;
   if (anyAtomics)
-    for (uint32_t i = access.address; i < access.address + access.bytes; ++i)
+    for (uint32_t i = address; i < address + bytes; ++i)
       if (uint32_t others = atomics[i] & 0xffff & ~(1u << access.wave);
           atomics[i] >> 16 == epoch && others)
         return reportMask(wave, access, i, others, "reads", "changes by an atomic");
-  mark(readers, access.address, access.bytes, access.wave);
-  keep(access, false);
+  mark(readers, address, bytes, access.wave);
+  keep(access, address, bytes);
 }
 
-void LocalOrder::write(Wave &wave, const Access &access, bool isAtomic) {
-  uint32_t word = wordOf(wave, access);
-  if (word == 0)
-    return;
+void LocalOrder::write(Wave &wave, const Access &access, uint32_t address, uint32_t bytes) {
+  bool isAtomic = access.use == LdsUse::Atomic;
   const char *verb = isAtomic ? "changes by an atomic" : "writes";
-  uint32_t *words = writers.data() + access.address;
-  if (isAtomic && !anyAtomics) {
-    anyAtomics = true;
-    atomics.resize(writers.size());
-  }
-  uint32_t others = 0xffff & ~(1u << access.wave);
-  bool same = allAre(words, access.bytes, words[0]);
-  for (uint32_t i = 0; i < (same ? 1 : access.bytes); ++i) {
-    uint32_t byte = access.address + i;
+  uint32_t *words = writers.data() + address;
+  bool same = allAre(words, bytes, words[0]);
+  for (uint32_t i = 0; i < (same && !anyAtomics ? 1 : bytes); ++i) {
+    uint32_t byte = address + i;
     if (words[i] == 0) {
       if (isAtomic)
         return wave.stop(fmt::format("lane {} changes LDS byte {} by an atomic, but it was never "
                                      "written",
-                                     access.lane, byte));
+                                     access.laneAt(byte), byte));
       continue;
     }
+    if (!anyAtomics && i > 0 && words[i] == words[i - 1])
+      continue;
     // An atomic after atomics: their words stand in `atomics`.
     bool wasAtomic =
         anyAtomics && atomics[byte] >> 16 == epoch && (atomics[byte] >> waveOf(words[i]) & 1);
@@ -153,19 +159,22 @@ void LocalOrder::write(Wave &wave, const Access &access, bool isAtomic) {
       return reportWriter(wave, access, byte, verb);
   }
   if (numWaves > 1) {
-    for (uint32_t i = access.address; i < access.address + access.bytes; ++i) {
+    // Whether any other wave has read one of the bytes in this epoch; most often none has.
+    uint32_t others = 0xffff & ~(1u << access.wave), found = 0;
+    for (uint32_t i = address; i < address + bytes; ++i)
+      found |= readers[i] >> 16 == epoch ? readers[i] & others : 0;
+    for (uint32_t i = address; found && i < address + bytes; ++i)
       if (uint32_t mask = readers[i] & others; readers[i] >> 16 == epoch && mask)
         return reportMask(wave, access, i, mask, verb, "reads");
-      if (anyAtomics && !isAtomic)
-        if (uint32_t mask = atomics[i] & others; atomics[i] >> 16 == epoch && mask)
-          return reportMask(wave, access, i, mask, verb, "changes by an atomic");
-    }
+    for (uint32_t i = address; anyAtomics && !isAtomic && i < address + bytes; ++i)
+      if (uint32_t mask = atomics[i] & others; atomics[i] >> 16 == epoch && mask)
+        return reportMask(wave, access, i, mask, verb, "changes by an atomic");
     if (isAtomic) {
-      mark(atomics, access.address, access.bytes, access.wave);
-      keep(access, true);
+      mark(atomics, address, bytes, access.wave);
+      keep(access, address, bytes);
     }
   }
-  std::fill_n(words, access.bytes, word);
+  std::fill_n(words, bytes, current);
 }
 
 void LocalOrder::afterWait(uint32_t wave, const Pending &pending) {

@@ -15,6 +15,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "check/Checker.h"
 #include "check/Pending.h"
 
 #include <vector>
@@ -27,13 +28,23 @@ public:
 
   struct Access {
     uint32_t wave = 0; ///< in its group, below 16
-    int lane = 0;
-    uint32_t address = 0, bytes = 0;
+    LdsUse use = LdsUse::Read;
     const Instruction *by = nullptr;
-    const Pending *pending = nullptr; ///< of the wave, which has counted this access
+    const Pending *pending = nullptr;    ///< of the wave, which has counted this instruction
+    const uint32_t *addresses = nullptr; ///< of the lanes of the mask, for messages
+    uint64_t mask = 0;
+    uint32_t laneBytes = 0;
+    int laneAt(uint32_t byte) const;
   };
-  void read(Wave &wave, const Access &access);
-  void write(Wave &wave, const Access &access, bool isAtomic);
+  /// Before the parts of an instruction.
+  void begin(Wave &wave, const Access &access);
+  /// One part: some bytes in a row.
+  void access(Wave &wave, const Access &access, uint32_t address, uint32_t bytes) {
+    if (access.use == LdsUse::Read)
+      read(wave, access, address, bytes);
+    else
+      write(wave, access, address, bytes);
+  }
   /// All waves have met.
   void atBarrier(const std::vector<const Pending *> &waves);
   /// The wave has waited: what has completed can no longer cross a barrier.
@@ -46,16 +57,18 @@ private:
     bool isAtomic;
     uint32_t number, address, bytes;
   };
+  void read(Wave &wave, const Access &access, uint32_t address, uint32_t bytes);
+  void write(Wave &wave, const Access &access, uint32_t address, uint32_t bytes);
   bool isOrdered(uint32_t word, uint32_t wave, const Pending &mine) const;
   void reportWriter(Wave &wave, const Access &access, uint32_t byte, const char *verb) const;
   void reportMask(Wave &wave, const Access &access, uint32_t byte, uint32_t mask, const char *verb,
                   const char *other) const;
-  uint32_t wordOf(Wave &wave, const Access &access);
   void mark(std::vector<uint32_t> &masks, uint32_t address, uint32_t bytes, uint32_t wave);
-  void keep(const Access &access, bool isAtomic);
+  void keep(const Access &access, uint32_t address, uint32_t bytes);
 
   uint32_t numWaves;
-  uint32_t epoch = 1; ///< barriers passed, in 16 bits; what older epochs marked does not count
+  uint32_t current = 0; ///< the word that the writes of this instruction leave
+  uint32_t epoch = 1;   ///< barriers passed, in 16 bits; what older epochs marked does not count
   bool anyAtomics = false;
   /// By byte: number of the last write in its stream, the stream and the wave; 0: never written.
   std::vector<uint32_t> writers;

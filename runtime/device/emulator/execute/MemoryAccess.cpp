@@ -100,6 +100,11 @@ bool isAligned(Wave &wave, const Word *lanes, uint64_t mask, const AccessShape &
   }
   if (!wave.checker)
     return true;
+  Word low = 0;
+  for (int l = 0; l < waveSize; ++l)
+    low |= mask >> l & 1 ? lanes[l] : 0;
+  if (low % shape.elementBytes == 0)
+    return true;
   for (uint64_t rest = mask; rest && wave.state != Wave::State::Faulted; rest &= rest - 1) {
     int l = std::countr_zero(rest);
     wave.checker->aligned(wave, l, lanes[l], shape.elementBytes);
@@ -323,15 +328,10 @@ bool reachLocal(Wave &wave, const LaneOffsets &offsets, const AccessShape &shape
       !isAligned(wave, offsets.lane, at.mask, shape))
     return false;
   if (wave.checker)
-    for (uint64_t rest = at.mask; rest && wave.state != Wave::State::Faulted; rest &= rest - 1) {
-      int l = std::countr_zero(rest);
-      if (shape.direction == Direction::Load)
-        wave.checker->ldsRead(wave, l, offsets.lane[l], shape.bytes);
-      else if (shape.direction == Direction::Store)
-        wave.checker->ldsWrite(wave, l, offsets.lane[l], shape.bytes);
-      else
-        wave.checker->ldsAtomic(wave, l, offsets.lane[l], shape.bytes);
-    }
+    wave.checker->lds(wave, offsets.lane, at.mask, shape.bytes,
+                      shape.direction == Direction::Load    ? LdsUse::Read
+                      : shape.direction == Direction::Store ? LdsUse::Write
+                                                            : LdsUse::Atomic);
   if (wave.state == Wave::State::Faulted)
     return false;
   auto base = reinterpret_cast<uint64_t>(lds.data());
