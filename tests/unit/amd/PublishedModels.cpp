@@ -72,8 +72,9 @@ std::vector<Shape> shapes() {
   };
 }
 
-/// Lists the ops of each shape that no earlier one has.
-std::vector<PublishedModel> list(const std::vector<Shape> &shapes, DType dtype) {
+/// Lists the ops of each shape that no earlier one has, at each of the tuning points.
+std::vector<PublishedModel> list(const std::vector<Shape> &shapes, DType dtype,
+                                 const std::vector<OpListOptions> &points) {
   std::set<std::string> seen;
   std::vector<PublishedModel> models;
   for (const Shape &shape : shapes) {
@@ -82,14 +83,9 @@ std::vector<PublishedModel> list(const std::vector<Shape> &shapes, DType dtype) 
     config.hiddenSize = shape.hidden;
     config.intermediateSize = shape.intermediate;
     config.layers = shape.layers;
-    OpListOptions longContext, shortContext;
-    longContext.decodeBatches = {1, 8};
-    longContext.context = 4096;
-    shortContext.prefillTokens = {};
-    shortContext.context = 300;
     PublishedModel model{shape.name, {}};
-    for (const OpListOptions &options : {longContext, shortContext}) {
-      Result<std::vector<OpDesc>> ops = listOps(config, dtype, options);
+    for (const OpListOptions &point : points) {
+      Result<std::vector<OpDesc>> ops = listOps(config, dtype, point);
       if (!ops)
         throw std::runtime_error(ops.error().message);
       for (OpDesc &op : *ops)
@@ -102,7 +98,11 @@ std::vector<PublishedModel> list(const std::vector<Shape> &shapes, DType dtype) 
 }
 } // namespace
 
-std::vector<PublishedModel> publishedModels(DType dtype) { return list(shapes(), dtype); }
+std::vector<PublishedModel> publishedModels(DType dtype) {
+  return list(shapes(), dtype,
+              {{.decodeBatches = {1, 8}, .prefillTokens = {512}, .context = 4096},
+               {.decodeBatches = {1}, .prefillTokens = {}, .context = 300}});
+}
 
 std::vector<PublishedModel> modelsOfEveryRank(DType dtype) {
   Shape small{"X-EcoMLA 1B, every rank", 128256, 2048, 8192, {}};
@@ -111,7 +111,8 @@ std::vector<PublishedModel> modelsOfEveryRank(DType dtype) {
     small.layers.push_back(mla(32, 32, 1344, rank, 32, 32, 64));
     large.layers.push_back(mla(24, 24, 1536, rank, 64, 64, 128));
   }
-  return list({small, large}, dtype);
+  return list({small, large}, dtype,
+              {{.decodeBatches = {8}, .prefillTokens = {512}, .context = 4096}});
 }
 
 } // namespace zorse::test

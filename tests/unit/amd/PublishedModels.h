@@ -24,7 +24,8 @@ struct PublishedModel {
 std::vector<PublishedModel> publishedModels(DType dtype);
 
 /// Models with a layer for each latent rank from 16 to 816 in steps of 8, which X-EcoMLA chooses
-/// from layer by layer, in the shapes of its 1B and 3B models.
+/// from layer by layer, in the shapes of its 1B and 3B models: a decode step of 8 sequences and a
+/// prefill of 512 tokens.
 std::vector<PublishedModel> modelsOfEveryRank(DType dtype);
 
 } // namespace zorse::test
