@@ -48,11 +48,11 @@ constexpr HandlerEntry table[] = {
     {"v_dot2c_i32_i16", dotHandler<16>},
     {"v_dot4c_i32_i8", dotHandler<8>},
     {"v_dot8c_i32_i4", dotHandler<4>},
-    // Products of two f16 are exact in f32; the sum is rounded after each of the two.
+    // As v_dot2_f32_f16: one rounding.
     {"v_dot2c_f32_f16", run<[](U a, U b, float c) {
        float low = halfToFloat(a) * halfToFloat(b);
        float high = halfToFloat(a >> 16) * halfToFloat(b >> 16);
-       return (low + high) + c;
+       return sumToFloat(low, high, c);
      },
                             F32, B32, B32, F32>},
     {"v_pk_fmac_f16", fmacPacked},

@@ -95,10 +95,25 @@ constexpr HandlerEntry dots[] = {
     {"v_dot8_u32_u4", dotOfIntegers<4, false>},
 };
 
+/// LLVM gives the inline constants of v_fma_mix as halves; as a float they are these. Integers
+/// stay.
+uint32_t floatConstant(uint64_t constant) {
+  constexpr uint32_t halfOfInversePi2 = 0x3118, inversePi2 = 0x3e22f983; // 1 / (2 pi)
+  if (constant == halfOfInversePi2)
+    return inversePi2;
+  for (uint32_t half : {0x3800u, 0x3c00u, 0x4000u, 0x4400u})
+    if ((constant & ~uint64_t(0x8000)) == half)
+      return std::bit_cast<uint32_t>(halfToFloat(static_cast<uint32_t>(constant)));
+  return static_cast<uint32_t>(constant);
+}
+
 /// A source of v_fma_mix: f32, or with op_sel_hi the half that op_sel names. neg_hi is abs.
 void mixedRow(Wave &wave, const Operand &operand, LaneDwords &to) {
   LaneDwords space;
-  const uint32_t *from = lanesOf(wave, operand, space);
+  Operand source = operand;
+  if (operand.kind == Operand::Kind::Constant && !operand.opSelHi)
+    source.constant = floatConstant(operand.constant);
+  const uint32_t *from = lanesOf(wave, source, space);
   if (operand.opSelHi) {
     const int shift = operand.opSel ? 16 : 0;
     for (int l = 0; l < waveSize; ++l) {
