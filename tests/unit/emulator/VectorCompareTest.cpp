@@ -18,7 +18,7 @@ constexpr size_t elements = 2048;
 constexpr uint64_t seed = 5;
 
 /// Moves the bit of each lane to v2.
-constexpr const char *bitToV2 = "\nv_cndmask_b32_e64 v2, 0, 1, s[10:11]";
+constexpr const char *bitToResult = "\nv_cndmask_b32_e64 v2, 0, 1, s[10:11]";
 
 /// Bits that say in which relation a predicate holds: less, equal, greater, unordered.
 struct Predicate {
@@ -76,7 +76,7 @@ TEST(VectorCompare, EveryPredicateOfEveryType) {
       trials.push_back(
           {type, p,
            fmt::format("v_cmp_{}_{}_e64 s[10:11], {}, {}{}", p.name, type,
-                       wide ? "v[10:11]" : "v10", wide ? "v[12:13]" : "v12", bitToV2)});
+                       wide ? "v[10:11]" : "v10", wide ? "v[12:13]" : "v12", bitToResult)});
     };
     if (isFloat)
       for (const Predicate &p : floatPredicates)
@@ -102,7 +102,9 @@ TEST(VectorCompare, EveryPredicateOfEveryType) {
 
 TEST(VectorCompare, ModifiersOfFloats) {
   const Columns in = {std::vector<uint32_t>(64, asBits(2)), std::vector<uint32_t>(64, asBits(-3))};
-  auto run = [&](const std::string &line) { return runLanes("gfx942", line + bitToV2, in)[0][0]; };
+  auto run = [&](const std::string &line) {
+    return runLanes("gfx942", line + bitToResult, in)[0][0];
+  };
   EXPECT_EQ(run("v_cmp_lt_f32_e64 s[10:11], v10, v11"), 0u);
   EXPECT_EQ(run("v_cmp_lt_f32_e64 s[10:11], v10, |v11|"), 1u);
   EXPECT_EQ(run("v_cmp_lt_f32_e64 s[10:11], v10, -v11"), 1u);
@@ -131,7 +133,7 @@ TEST(VectorCompare, Classes) {
                                 "v_cndmask_b32_e64 v3, 0, 1, s[10:11]\n"
                                 "v_cmp_class_f64_e64 s[10:11], v[12:13], s12\n"
                                 "v_cndmask_b32_e64 v4, 0, 1, s[10:11]",
-                                1 << bit, bitToV2));
+                                1 << bit, bitToResult));
   const LaneKernels kernels("gfx90a", lines, 4);
   for (size_t bit = 0; bit < 10; ++bit) {
     const Columns out = kernels.run(bit, in);

@@ -35,36 +35,32 @@ template <class T> auto bitsOf(T x) { return std::bit_cast<typename Width<T>::Bi
 template <class T> int exponentOf(T x) {
   return int(bitsOf(x) >> Width<T>::fraction) & Width<T>::maxExponent;
 }
-template <class T> bool isDenormal(T x) { return exponentOf(x) == 0 && x != 0; }
+template <class T> bool isDenormal(T x) { return (exponentOf(x) == 0) & (x != 0); }
 template <class T> T scaled(T x, int n) {
   return x * std::bit_cast<T>(typename Width<T>::Bits(n + Width<T>::maxExponent / 2)
                               << Width<T>::fraction);
 }
 
-/// `x` is one of the two, the one to be scaled.
+/// `x` is one of the two, the one to be scaled. The cases are in the order of the ISA, the first
+/// that holds counts; written without branches, so that lanes run side by side.
 template <class T> WithBit<T> divScale(T x, T denominator, T numerator) {
   using W = Width<T>;
-  if (numerator == 0 || denominator == 0)
-    return {std::numeric_limits<T>::quiet_NaN(), false};
   const int n = exponentOf(numerator), d = exponentOf(denominator);
-  const bool isDenominator = bitsOf(x) == bitsOf(denominator);
-  const bool isNumerator = bitsOf(x) == bitsOf(numerator);
-  if (n - d >= W::farApart) // the quotient may overflow
-    return {isDenominator ? scaled(x, W::scale) : x, true};
-  if (isDenormal(denominator))
-    return {scaled(x, W::scale), false};
-  const bool reciprocalTiny = isDenormal(T(1) / denominator);
+  const int forDenominator = bitsOf(x) == bitsOf(denominator) ? W::scale : 0;
+  const int forNumerator = bitsOf(x) == bitsOf(numerator) ? W::scale : 0;
   const T quotient = numerator / denominator;
-  const bool quotientTiny = isDenormal(quotient) || quotient == 0;
-  if (reciprocalTiny && quotientTiny)
-    return {isDenominator ? scaled(x, -W::scale) : x, true};
-  if (reciprocalTiny)
-    return {scaled(x, -W::scale), false};
-  if (quotientTiny)
-    return {isNumerator ? scaled(x, W::scale) : x, true};
-  if (n <= W::tinyNumerator)
-    return {scaled(x, W::scale), false};
-  return {x, false};
+  const bool none = (numerator == 0) | (denominator == 0);
+  const bool mayOverflow = n - d >= W::farApart;
+  const bool denormal = (d == 0) & (denominator != 0);
+  const bool reciprocalTiny = isDenormal(T(1) / denominator);
+  const bool quotientTiny = isDenormal(quotient) | (quotient == 0);
+  int shift = n <= W::tinyNumerator ? W::scale : 0;
+  shift = quotientTiny ? forNumerator : shift;
+  shift = reciprocalTiny ? (quotientTiny ? -forDenominator : -W::scale) : shift;
+  shift = denormal ? W::scale : shift;
+  shift = mayOverflow ? forDenominator : shift;
+  const T value = none ? std::numeric_limits<T>::quiet_NaN() : scaled(x, shift);
+  return {value, bool(!none & (mayOverflow | (!denormal & quotientTiny)))};
 }
 
 /// The quotient so far tells by its exponent which way the scale went.

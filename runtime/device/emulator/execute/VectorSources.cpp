@@ -115,11 +115,16 @@ uint64_t dppWriteMask(Wave &wave, const DppControl &dpp) {
 
 void dppGather(const DppControl &dpp, const uint32_t *from, uint32_t *to) {
   const LaneSources &sources = laneSources(dpp);
-  for (int l = 0; l < waveSize; ++l)
-    to[l] = from[sources.lane[l]];
-  if (~sources.valid)
-    for (int l = 0; l < waveSize; ++l)
-      to[l] = sources.valid >> l & 1 ? to[l] : 0;
+  for (int l = 0; l < waveSize; l += 8) {
+    const auto *bytes = reinterpret_cast<const __m128i *>(sources.lane.data() + l);
+    const __m256i lanes = _mm256_cvtepu8_epi32(_mm_loadl_epi64(bytes));
+    _mm256_storeu_si256(reinterpret_cast<__m256i *>(to + l),
+                        _mm256_i32gather_epi32(reinterpret_cast<const int *>(from), lanes, 4));
+  }
+  if (~sources.valid && dpp.boundControl) { // otherwise such lanes are not written
+    const LaneDwords zeros = {};
+    blendLanes(to, zeros.lane, ~sources.valid);
+  }
 }
 
 void sdwaSelect(SubDwordSelect select, bool sext, const uint32_t *from, uint32_t *to) {

@@ -61,7 +61,7 @@ struct RowSpace {
 /// Which lanes a DPP instruction may write: those its masks name and, unless bound_ctrl says that
 /// they read 0, that have a source.
 uint64_t dppWriteMask(Wave &wave, const DppControl &dpp);
-/// to[l] = from[source of l], 0 without one. `to` must not be `from`.
+/// to[l] = from[source of l]; without one 0 if bound_ctrl says so. `to` must not be `from`.
 void dppGather(const DppControl &dpp, const uint32_t *from, uint32_t *to);
 
 /// The selected bytes, extended to a dword. May work in place.
