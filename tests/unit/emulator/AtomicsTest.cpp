@@ -362,6 +362,30 @@ TEST(Atomics, PairsOfBfloats) {
                 o);
 }
 
+// Sums in LDS follow MODE where it flushes f32; those in memory do not.
+TEST(Atomics, SubnormalSums) {
+  std::vector<uint32_t> in(64, 0x00400000); // half of the least normal number
+  WaveRun run;
+  run.options.ldsBytes = 256;
+  for (uint32_t mode : {0xf, 0xc}) { // keep all, flush f32
+    WaveResult r =
+        runWave(fmt::format("global_load_dword v2, v1, s[8:9]\ns_waitcnt vmcnt(0)\n"
+                            "s_setreg_imm32_b32 hwreg(HW_REG_MODE, 4, 4), {}\n"
+                            "ds_write_b32 v1, v2\nglobal_store_dword v1, v2, s[10:11]\n"
+                            "s_waitcnt vmcnt(0) lgkmcnt(0)\nds_add_f32 v1, v2\n"
+                            "global_atomic_add_f32 v1, v2, s[10:11]\ns_waitcnt lgkmcnt(0)\n"
+                            "ds_read_b32 v3, v1\ns_waitcnt vmcnt(0) lgkmcnt(0)\n"
+                            "global_store_dword v1, v3, s[10:11] offset:256",
+                            mode),
+                in, 128, run);
+    ASSERT_EQ(r.error, "");
+    for (size_t l = 0; l < 64; ++l) {
+      ASSERT_EQ(r.out[l], 0x00800000u);
+      ASSERT_EQ(r.out[64 + l], mode == 0xc ? 0u : 0x00800000u);
+    }
+  }
+}
+
 TEST(Atomics, LocalExchangeOfTwo) {
   std::vector<uint32_t> in = randomDwords(256, 42);
   WaveRun run;
@@ -382,7 +406,7 @@ TEST(Atomics, LocalExchangeOfTwo) {
   }
 }
 
-// 100 workgroups of 4 waves on several host threads: sums are exact, tickets are given once, a
+// 100 workgroups of 4 waves on several host threads: sums are exact, numbers are given out once, a
 // counter that wraps ends where it must, and so does one kept by compare and swap.
 TEST(Atomics, ContendedFromAllThreads) {
   constexpr uint32_t workgroups = 100, block = 256, items = workgroups * block;
@@ -439,7 +463,7 @@ TEST(Atomics, ContendedFromAllThreads) {
                          std::vector<uint32_t>(16, 0), items, run);
   ASSERT_EQ(r.error, "");
   for (uint32_t i = 0; i < items; ++i)
-    ASSERT_EQ(r.out[i], i); // each ticket once: nobody else filled its place
+    ASSERT_EQ(r.out[i], i); // each number once: nobody else filled its place
   EXPECT_EQ(r.in[0], items);
   EXPECT_EQ(std::bit_cast<float>(r.in[1]), float(items)); // below 2^24: exact
   EXPECT_EQ(r.in[2], items % 999);

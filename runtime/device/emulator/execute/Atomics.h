@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 //
 // What each atomic makes of the word in memory and its one or two operands.
-// Float results keep subnormals; minima and maxima prefer a number to a NaN.
+// Sums in memory keep subnormals whatever MODE says (of one older target the
+// documents contradict each other); those in LDS follow MODE. Minima and maxima
+// prefer a number to a NaN.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -61,6 +63,10 @@ template <typename T> using FloatOf = std::conditional_t<sizeof(T) == 4, float, 
 template <typename T> T addFloat(T memory, T data, T) {
   using F = FloatOf<T>;
   return std::bit_cast<T>(std::bit_cast<F>(memory) + std::bit_cast<F>(data));
+}
+inline uint32_t addFloatFlushing(uint32_t memory, uint32_t data, uint32_t) {
+  return std::bit_cast<uint32_t>(flushFloat(flushFloat(std::bit_cast<float>(memory)) +
+                                            flushFloat(std::bit_cast<float>(data))));
 }
 template <typename T> T minFloat(T memory, T data, T) {
   using F = FloatOf<T>;

@@ -33,6 +33,11 @@ template <typename T, AtomicChange<T> Change> void update(Wave &wave, const Inst
                       ins.data2 ? &wave.vgpr[ins.data2.index] : nullptr);
 }
 
+void addFloat(Wave &wave, const Instruction &ins) {
+  wave.mode.flush32 ? update<uint32_t, atomic::addFloatFlushing>(wave, ins)
+                    : update<uint32_t, atomic::addFloat<uint32_t>>(wave, ins);
+}
+
 /// Two exchanges; the result may overlap what goes in.
 template <typename T, bool Strided> void exchangeTwo(Wave &wave, const Instruction &ins) {
   constexpr uint32_t dwords = sizeof(T) / 4, step = sizeof(T) * (Strided ? 64 : 1);
@@ -89,7 +94,7 @@ constexpr HandlerEntry updates[] = {
     {"wrxchg2_b64", exchangeTwo<U64, false>},
     {"wrxchg2st64_b32", exchangeTwo<U32, true>},
     {"wrxchg2st64_b64", exchangeTwo<U64, true>},
-    {"add_f32", update<U32, atomic::addFloat<U32>>},
+    {"add_f32", addFloat},
     {"add_f64", update<U64, atomic::addFloat<U64>>},
     {"min_f32", update<U32, atomic::minFloat<U32>>},
     {"min_f64", update<U64, atomic::minFloat<U64>>},
