@@ -164,5 +164,29 @@ TEST_P(LocalFaultTest, AtomicAndPlainAccess) {
   expectClean(zero + "s_barrier\n" + read);
 }
 
+TEST_P(LocalFaultTest, LoadIntoLdsNotWaitedFor) {
+  // Each lane's dword goes to m0 + 4 * lane; vmcnt, not lgkmcnt, tells when.
+  shape.grid = shape.block = {64, 1, 1};
+  std::string body = R"(
+    s_mov_b32 m0, 0
+    s_mov_b64 s[8:9], s[4:5]
+    s_mov_b32 s10, 256
+    s_mov_b32 s11, 0
+    cause:
+    buffer_load_dword v1, s[8:11], 0 offen lds
+    s_waitcnt {}
+    fault:
+    ds_read_b32 v4, v1
+    s_waitcnt lgkmcnt(0)
+    global_store_dword v1, v4, s[6:7]
+  )";
+  expectFault(fmt::format(fmt::runtime(body), "lgkmcnt(0)"),
+              {"lane 0 reads LDS byte 0 before 'buffer_load_dword v1, s[8:11], 0 offen lds' at PC "
+               "{cause} has "
+               "filled it; s_waitcnt vmcnt(0) is missing between",
+               "ds_read_b32 v4, v1"});
+  EXPECT_EQ(expectClean(fmt::format(fmt::runtime(body), "vmcnt(0)"))[5], 105u);
+}
+
 } // namespace
 } // namespace zorse::emulator::test

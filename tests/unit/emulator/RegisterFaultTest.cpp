@@ -224,6 +224,44 @@ TEST_P(RegisterFaultTest, PermuteMovesTheLaneThatNobodyWrote) {
   expectClean(fmt::format(fmt::runtime(body), "-1"));
 }
 
+class ScratchFaultTest : public FaultTest {};
+INSTANTIATE_TEST_SUITE_P(Targets, ScratchFaultTest, testing::Values("gfx942"));
+
+TEST_P(ScratchFaultTest, ASpillKeepsWhatNobodyWrote) {
+  kernel.scratchBytesPerLane = 16;
+  std::string body = R"(
+    s_mov_b64 exec, {}
+    v_mov_b32_e32 v2, 7
+    s_mov_b64 exec, -1
+    scratch_store_dword off, v2, off offset:4
+    s_waitcnt vmcnt(0)
+    cause:
+    scratch_load_dword v3, off, off offset:4
+    s_waitcnt vmcnt(0)
+    v_mov_b32_e32 v4, v3
+    fault:
+    global_store_dword v1, v3, s[6:7]
+  )";
+  expectFault(
+      fmt::format(fmt::runtime(body), "-5"),
+      {"data of a store: v3 of lane 2 holds what 'scratch_load_dword v3, off, off offset:4' "
+       "at PC {cause} made of scratch memory, which was never written",
+       "global_store_dword v1, v3, s[6:7]"});
+  EXPECT_EQ(expectClean(fmt::format(fmt::runtime(body), "-1")), std::vector<uint32_t>(64, 7));
+}
+
+TEST_P(ScratchFaultTest, BeyondTheScratchOfALane) {
+  kernel.scratchBytesPerLane = 16;
+  std::string body = R"(
+    fault:
+    scratch_store_dword off, v1, off offset:{}
+  )";
+  expectFault(fmt::format(fmt::runtime(body), 16),
+              {"lane 0 stores 4 bytes at offset 16 of its scratch, of which each lane has 16 bytes",
+               "scratch_store_dword off, v1, off offset:16"});
+  expectClean(fmt::format(fmt::runtime(body), 12));
+}
+
 //===- Not written yet ----------------------------------------------------===//
 
 TEST_P(RegisterFaultTest, MissingVmcnt) {
