@@ -55,4 +55,12 @@ size_t countOf(const std::vector<std::string> &calls, const std::string &functio
   }));
 }
 
+std::vector<std::string> namesOf(const std::vector<std::string> &calls) {
+  std::vector<std::string> names;
+  for (const std::string &call : calls)
+    if (call.rfind("hipSetDevice(", 0) != 0)
+      names.push_back(call.substr(0, call.find('(')));
+  return names;
+}
+
 } // namespace zorse::cts

@@ -33,5 +33,8 @@ private:
 
 /// How often a function was called.
 size_t countOf(const std::vector<std::string> &calls, const std::string &function);
+/// The functions that were called, without arguments; hipSetDevice, which begins every call of the
+/// device, is left out.
+std::vector<std::string> namesOf(const std::vector<std::string> &calls);
 
 } // namespace zorse::cts

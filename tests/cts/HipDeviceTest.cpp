@@ -25,15 +25,6 @@ template <typename T> std::string messageOf(const Result<T> &result) {
   return result ? "" : result.error().message;
 }
 
-/// The functions that were called, without arguments; setting the device is left out.
-std::vector<std::string> names(const std::vector<std::string> &calls) {
-  std::vector<std::string> all;
-  for (const std::string &call : calls)
-    if (call.rfind("hipSetDevice(", 0) != 0)
-      all.push_back(call.substr(0, call.find('(')));
-  return all;
-}
-
 class HipDeviceTest : public testing::Test {
 protected:
   HipDeviceTest() : device(make()) { library.clearCalls(); }
@@ -84,7 +75,7 @@ TEST_F(HipDeviceTest, StartsWithTheFewestCalls) {
   device.reset();
   library.clearCalls();
   device = make();
-  EXPECT_THAT(names(library.calls()),
+  EXPECT_THAT(namesOf(library.calls()),
               ElementsAre("hipInit", "hipGetDeviceCount", "hipGetDevicePropertiesR0600",
                           "hipDeviceGetAttribute", "hipDeviceGetAttribute", "hipRuntimeGetVersion",
                           "hipStreamCreateWithFlags", "hipHostMalloc", "hipEventCreateWithFlags",
@@ -94,8 +85,8 @@ TEST_F(HipDeviceTest, StartsWithTheFewestCalls) {
 TEST_F(HipDeviceTest, LoadsAndLaunchesThroughTheModuleInterface) {
   loadVisit();
   module = device->load(object("visit", {"a", "b", "c"})).take();
-  EXPECT_THAT(names(library.calls()), ElementsAre("hipModuleLoadData", "hipModuleGetFunction",
-                                                  "hipStreamSynchronize", "hipModuleUnload"));
+  EXPECT_THAT(namesOf(library.calls()), ElementsAre("hipModuleLoadData", "hipModuleGetFunction",
+                                                    "hipStreamSynchronize", "hipModuleUnload"));
   library.clearCalls();
   ASSERT_TRUE(visit(7));
   EXPECT_THAT(library.calls(),
@@ -123,16 +114,16 @@ TEST_F(HipDeviceTest, AReplayIsOneCall) {
     return status ? visit(3) : status;
   });
   ASSERT_TRUE(graph) << messageOf(graph);
-  EXPECT_THAT(names(library.calls()),
+  EXPECT_THAT(namesOf(library.calls()),
               ElementsAre("hipStreamBeginCapture", "hipModuleLaunchKernel", "hipModuleLaunchKernel",
                           "hipStreamEndCapture", "hipGraphInstantiate", "hipGraphDestroy"));
   library.clearCalls();
   ASSERT_TRUE(device->replay(**graph));
-  EXPECT_THAT(names(library.calls()), ElementsAre("hipGraphLaunch"));
+  EXPECT_THAT(namesOf(library.calls()), ElementsAre("hipGraphLaunch"));
   EXPECT_EQ((*graph)->kernels(), 2u);
   library.clearCalls();
   graph->reset(); // waits for the replay first
-  EXPECT_THAT(names(library.calls()), ElementsAre("hipStreamSynchronize", "hipGraphExecDestroy"));
+  EXPECT_THAT(namesOf(library.calls()), ElementsAre("hipStreamSynchronize", "hipGraphExecDestroy"));
   for (const std::string &call : library.calls())
     EXPECT_THAT(call, EndsWith(" = 0"));
 }
@@ -140,7 +131,7 @@ TEST_F(HipDeviceTest, AReplayIsOneCall) {
 TEST_F(HipDeviceTest, AFailedBodyStillEndsTheCapture) {
   loadVisit();
   EXPECT_EQ(messageOf(device->capture([&] { return Status(usageError("no")); })), "no");
-  EXPECT_THAT(names(library.calls()),
+  EXPECT_THAT(namesOf(library.calls()),
               ElementsAre("hipStreamBeginCapture", "hipStreamEndCapture", "hipGraphDestroy"));
 }
 
@@ -148,7 +139,7 @@ TEST_F(HipDeviceTest, LargeUploadsWaitSmallOnesUsePinnedMemoryInTurns) {
   std::unique_ptr<Buffer> large = device->allocate(size_t(1) << 20).take();
   library.clearCalls();
   ASSERT_TRUE(device->upload(*large, 0, std::vector<uint8_t>(size_t(1) << 20)));
-  EXPECT_THAT(names(library.calls()), ElementsAre("hipMemcpyAsync", "hipStreamSynchronize"));
+  EXPECT_THAT(namesOf(library.calls()), ElementsAre("hipMemcpyAsync", "hipStreamSynchronize"));
   library.clearCalls();
   for (int i = 0; i < 40; ++i) // 2.5 MiB through two halves of 512 KiB
     ASSERT_TRUE(device->upload(*large, 0, std::vector<uint8_t>(65536, uint8_t(i))));
