@@ -114,16 +114,19 @@ template <typename T> T valueOf(const LaneDwords *registers, int lane) {
   return value;
 }
 
-/// Lane after lane; `result` (the value before) and `second` may be null. Other host threads may
-/// work on the same memory.
-template <typename T, AtomicChange<T> Change>
+/// Lane after lane; `result` (the value before) and `second` may be null. With `Shared`, other host
+/// threads may work on the same memory.
+template <typename T, AtomicChange<T> Change, bool Shared = true>
 void atomicLanes(LaneDwords *result, const LaneDwords *first, const LaneDwords *second,
                  const LaneAddresses &at) {
   forLanes(at.mask, [&](int l) {
     T a = valueOf<T>(first, l), b = second ? valueOf<T>(second, l) : 0;
     T *memory = reinterpret_cast<T *>(at.lane[l]);
     T before = __atomic_load_n(memory, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(memory, &before, Change(before, a, b), /*weak=*/true,
+    if constexpr (!Shared)
+      *memory = Change(before, a, b);
+    while (Shared &&
+           !__atomic_compare_exchange_n(memory, &before, Change(before, a, b), /*weak=*/true,
                                         __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
       continue;
     if (!result)

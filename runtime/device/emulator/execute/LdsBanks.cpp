@@ -86,9 +86,15 @@ uint64_t ldsConflictCycles(const uint32_t *offsets, uint64_t mask, uint32_t byte
   // Aligned accesses of 4, 8 or 16 bytes fill 1, 2 or 4 neighbouring banks exactly, so that these
   // can be treated as one: a lane is one unit, and a group without conflict or sharing sets as
   // many different bank bits as it has lanes.
-  uint32_t misaligned = 0;
-  for (int l = 0; l < waveSize; ++l)
+  if (mask == 0)
+    return 0;
+  uint32_t misaligned = 0, different = 0, first = offsets[std::countr_zero(mask)];
+  for (int l = 0; l < waveSize; ++l) {
     misaligned |= mask >> l & 1 ? offsets[l] : 0;
+    different |= mask >> l & 1 ? offsets[l] ^ first : 0;
+  }
+  if (different == 0)
+    return 0;
   if (bytes < 4 ? bytes == 2 && (misaligned & 1)
                 : !std::has_single_bit(bytes) || (misaligned & (bytes - 1)))
     return countDwords(offsets, mask, bytes, groups);

@@ -20,7 +20,8 @@ void updateAt(Wave &wave, const LaneOffsets &offsets, LaneDwords *result, const 
   LaneAddresses at;
   if (!reachLocal(wave, offsets, atomicShape<T>(), at))
     return;
-  atomicLanes<T, Change>(result, first, second, at);
+  // A workgroup runs on one host thread.
+  atomicLanes<T, Change, /*Shared=*/false>(result, first, second, at);
   if (result)
     zeroLanes(result, sizeof(T) / 4, offsets.mask & ~at.mask);
 }
