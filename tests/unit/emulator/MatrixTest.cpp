@@ -281,7 +281,8 @@ TEST_P(MatrixTest, LanesOfBArePermuted) {
   for (const Shape &shape : shapesOf(GetParam()))
     if (!shape.isF64() && !shape.sparse && (shape.blocks > 1 || shape.a == Type::F32))
       for (int blgp = 1; blgp < 8; ++blgp)
-        runs.push_back({.shape = shape, .modifiers = " blgp:" + std::to_string(blgp)});
+        if (shape.m == 16 || blgp % 3 == 2) // every pattern on some shape, some on every shape
+          runs.push_back({.shape = shape, .modifiers = " blgp:" + std::to_string(blgp)});
   MatrixKernels kernels(GetParam(), runs);
   for (size_t i = 0; i < runs.size(); ++i) {
     const Shape &shape = runs[i].shape;

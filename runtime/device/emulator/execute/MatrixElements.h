@@ -56,13 +56,14 @@ inline float roundToXf32(float value) {
   return std::bit_cast<float>(finite ? rounded : special);
 }
 
-/// The type in which products are summed.
-template <Element E>
-using Sum = std::conditional_t<E == Element::F64, double,
-                               std::conditional_t<E == Element::I8, int32_t, float>>;
+/// The type of factors. Products of eight-bit integers and sums of up to 1024 of them are exact in
+/// float, and faster.
+template <Element E> using Factor = std::conditional_t<E == Element::F64, double, float>;
+/// The type of C and D.
+template <Element E> using Sum = std::conditional_t<E == Element::I8, int32_t, Factor<E>>;
 
 /// An element from the low bits of a dword.
-template <Element E, bool Flush> inline Sum<E> elementValue(uint32_t bits) {
+template <Element E, bool Flush> inline Factor<E> elementValue(uint32_t bits) {
   if constexpr (E == Element::F32)
     return std::bit_cast<float>(bits);
   else if constexpr (E == Element::Xf32)

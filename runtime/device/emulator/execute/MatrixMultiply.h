@@ -20,10 +20,6 @@ namespace zorse::emulator::matrix {
 
 inline float fused(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 inline double fused(double a, double b, double c) { return __builtin_fma(a, b, c); }
-inline int32_t fused(int32_t a, int32_t b, int32_t c) {
-  return static_cast<int32_t>(static_cast<uint32_t>(a) * static_cast<uint32_t>(b) +
-                              static_cast<uint32_t>(c));
-}
 
 /// The lane whose B a lane takes, by pattern blgp, in groups of 16 lanes.
 inline int laneGroupOfB(int pattern, int group) {
@@ -125,8 +121,19 @@ inline void loadSum(const Wave &wave, const Operand &operand, Value (&to)[Blocks
     }
 }
 
+/// Gives every NaN the same bits.
 template <int M, int N, int Blocks, class Value>
-inline void storeSum(Wave &wave, const Operand &operand, const Value (&from)[Blocks][M][N]) {
+inline void unifyNans(Value (&values)[Blocks][M][N]) {
+  if constexpr (std::is_floating_point_v<Value>) {
+    auto *flat = &values[0][0][0];
+    for (int i = 0; i < Blocks * M * N; ++i)
+      flat[i] = flat[i] == flat[i] ? flat[i] : std::numeric_limits<Value>::quiet_NaN();
+  }
+}
+
+template <int M, int N, int Blocks, class Value>
+inline void storeSum(Wave &wave, const Operand &operand, Value (&from)[Blocks][M][N]) {
+  unifyNans<M, N, Blocks>(from);
   constexpr bool wide = sizeof(Value) == 8;
   for (int block = 0; block < Blocks; ++block)
     for (int row = 0; row < M; ++row) {
@@ -136,18 +143,12 @@ inline void storeSum(Wave &wave, const Operand &operand, const Value (&from)[Blo
         uint32_t *low = wave.vgpr[operand.index + 2 * reg].lane + lane;
         uint32_t *high = wave.vgpr[operand.index + 2 * reg + 1].lane + lane;
         for (int column = 0; column < N; ++column) {
-          Value value =
-              in[column] == in[column] ? in[column] : std::numeric_limits<Value>::quiet_NaN();
-          auto bits = std::bit_cast<uint64_t>(value);
+          auto bits = std::bit_cast<uint64_t>(in[column]);
           low[column] = static_cast<uint32_t>(bits);
           high[column] = static_cast<uint32_t>(bits >> 32);
         }
       } else {
-        uint32_t *out = wave.vgpr[operand.index + reg].lane + lane;
-        for (int column = 0; column < N; ++column) {
-          auto bits = std::bit_cast<uint32_t>(in[column]);
-          out[column] = in[column] == in[column] ? bits : 0x7fc00000u;
-        }
+        std::memcpy(wave.vgpr[operand.index + reg].lane + lane, in, N * sizeof(Value));
       }
     }
 }
@@ -182,15 +183,19 @@ template <class Value, int Size> inline int nonZeros(const Value (&values)[Size]
   return count;
 }
 
+template <class Value, int Rows, int Columns>
+inline bool anyZero(const Value (&values)[Rows][Columns]) {
+  bool zero = false;
+  const Value *flat = &values[0][0];
+  for (int i = 0; i < Rows * Columns; ++i)
+    zero |= flat[i] == 0;
+  return zero;
+}
+
 /// Products of which no factor is 0.
 template <int M, int N, int K, class Value>
 inline uint64_t usefulProducts(const Value (&a)[K][M], const Value (&b)[K][N]) {
-  int zeros = 0;
-  for (const auto &row : a)
-    zeros += M - nonZeros(row);
-  for (const auto &row : b)
-    zeros += N - nonZeros(row);
-  if (zeros == 0)
+  if (!anyZero(a) && !anyZero(b))
     return uint64_t(M) * N * K;
   uint64_t products = 0;
   for (int k = 0; k < K; ++k)
@@ -198,14 +203,30 @@ inline uint64_t usefulProducts(const Value (&a)[K][M], const Value (&b)[K][N]) {
   return products;
 }
 
+/// Calls `body` with what is to take the products: the sums, or for integers zeros that are added
+/// to them in the end, modulo 2^32.
+template <class Value, int Blocks, int M, int N, class Body>
+inline void accumulate(Value (&sums)[Blocks][M][N], Body body) {
+  if constexpr (std::is_same_v<Value, int32_t>) {
+    alignas(64) float products[Blocks][M][N] = {};
+    body(products);
+    const float *from = &products[0][0][0];
+    int32_t *to = &sums[0][0][0];
+    for (int i = 0; i < Blocks * M * N; ++i)
+      to[i] = static_cast<int32_t>(static_cast<uint32_t>(to[i]) +
+                                   static_cast<uint32_t>(static_cast<int32_t>(from[i])));
+  } else {
+    body(sums);
+  }
+}
+
 template <MatrixOp Op> void multiply(Wave &wave, const Instruction &in) {
-  using Value = Sum<Op.a>;
   constexpr int M = Op.m, N = Op.n, K = Op.k, Blocks = Op.blocks;
   const auto [cbsz, abid, blgp] = in.matrix;
   constexpr bool isF64 = Op.a == Element::F64;
-  alignas(64) Value a[Blocks][K][M];
-  alignas(64) Value b[Blocks][K][N];
-  alignas(64) Value c[Blocks][M][N];
+  alignas(64) Factor<Op.a> a[Blocks][K][M];
+  alignas(64) Factor<Op.b> b[Blocks][K][N];
+  alignas(64) Sum<Op.a> c[Blocks][M][N];
   loadFactor<Op.a, Op.flushes, M, K, Blocks>(wave, in.src[0], 0, a);
   loadFactor<Op.b, Op.flushes, N, K, Blocks>(wave, in.src[1], isF64 ? 0 : blgp, b);
   loadSum<M, N, Blocks>(wave, in.src[2], c);
@@ -231,10 +252,12 @@ template <MatrixOp Op> void multiply(Wave &wave, const Instruction &in) {
         for (float &value : row)
           value = flushFloat(value);
   uint64_t useful = 0;
-  for (int block = 0; block < Blocks; ++block) {
-    multiplyBlock(a[block], b[block], c[block]);
+  accumulate(c, [&](auto &sums) {
+    for (int block = 0; block < Blocks; ++block)
+      multiplyBlock(a[block], b[block], sums[block]);
+  });
+  for (int block = 0; block < Blocks; ++block)
     useful += usefulProducts(a[block], b[block]);
-  }
   if constexpr (Op.flushes)
     for (auto &block : c)
       for (auto &row : block)

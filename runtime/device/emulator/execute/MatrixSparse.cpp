@@ -17,12 +17,11 @@ namespace zorse::emulator {
 namespace {
 
 template <MatrixOp Op> void multiplySparse(Wave &wave, const Instruction &in) {
-  using Value = Sum<Op.a>;
   constexpr int M = Op.m, N = Op.n, K = Op.k, stored = Op.k / 2;
   constexpr int perLane = Op.perLane(), bitsOfSet = 2 * perLane;
-  alignas(64) Value a[1][stored][M];
-  alignas(64) Value b[1][K][N];
-  alignas(64) Value c[1][M][N];
+  alignas(64) Factor<Op.a> a[1][stored][M];
+  alignas(64) Factor<Op.b> b[1][K][N];
+  alignas(64) Sum<Op.a> c[1][M][N];
   matrix::loadFactor<Op.a, false, M, stored, 1>(wave, in.src[0], 0, a);
   matrix::loadFactor<Op.b, false, N, K, 1>(wave, in.src[1], 0, b);
   matrix::loadSum<M, N, 1>(wave, in.dst, c);
@@ -32,16 +31,18 @@ template <MatrixOp Op> void multiplySparse(Wave &wave, const Instruction &in) {
   int nonZerosOfB[K];
   for (int k = 0; k < K; ++k)
     nonZerosOfB[k] = matrix::nonZeros(b[0][k]);
-  for (int s = 0; s < stored; ++s)
-    for (int row = 0; row < M; ++row) {
-      int lane = s / perLane * M + row, element = s % perLane;
-      auto index = static_cast<int>(indices[lane] >> (set * bitsOfSet + 2 * element) & 3);
-      int k = s / 2 * 4 + index;
-      Value factor = a[0][s][row];
-      useful += factor != 0 ? static_cast<uint64_t>(nonZerosOfB[k]) : 0;
-      for (int column = 0; column < N; ++column)
-        c[0][row][column] = matrix::fused(factor, b[0][k][column], c[0][row][column]);
-    }
+  matrix::accumulate(c, [&](auto &sums) {
+    for (int s = 0; s < stored; ++s)
+      for (int row = 0; row < M; ++row) {
+        int lane = s / perLane * M + row, element = s % perLane;
+        auto index = static_cast<int>(indices[lane] >> (set * bitsOfSet + 2 * element) & 3);
+        int k = s / 2 * 4 + index;
+        float factor = a[0][s][row];
+        useful += factor != 0 ? static_cast<uint64_t>(nonZerosOfB[k]) : 0;
+        for (int column = 0; column < N; ++column)
+          sums[0][row][column] = matrix::fused(factor, b[0][k][column], sums[0][row][column]);
+      }
+  });
   matrix::storeSum<M, N, 1>(wave, in.dst, c);
   wave.counts->matrixFlopsIssued += uint64_t(2) * M * N * stored; // what it multiplies
   wave.counts->matrixFlopsUseful += 2 * useful;
