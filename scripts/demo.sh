@@ -3,8 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 #
 # The main job, with what `make build` built: tune the kernels of a small trained model, let it
-# write a story through them, then look at AMD machine code for one of its ops. Everything it makes
-# lies in build/demo; a second run takes up what the first has tuned.
+# write a story through them, look at AMD machine code for one of its ops, then let the model write
+# through AMD code objects, executed instruction by instruction. Everything it makes lies in
+# build/demo; a second run takes up what the first has tuned.
 #   scripts/demo.sh [TUNING_BUDGET]        (default 45s)
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -47,3 +48,7 @@ printf '\n$ zorse compile %s --target gfx942 --emit asm | grep -m 6 v_mfma\n' $o
 # Read to the end, so that the compiler is not cut off while it writes.
 $zorse compile $out/mla_decode.json --target gfx942 --emit asm >"$out/mla_decode.s"
 grep -m 6 v_mfma "$out/mla_decode.s"
+
+echo
+echo "== 4. the same model through AMD code objects, executed instruction by instruction =="
+step $zorse run $model --prompt "Once upon a time" --max-new-tokens 16 --device emulator --arch gfx942
