@@ -151,6 +151,7 @@ static Status setUp(const Tool &tool, const RunArguments &arguments, Runner &run
   };
 #endif
   runner.dispatcher.emplace(*runner.opened.device, runner.database.get(), onMiss);
+  runner.dispatcher->timeLaunches(arguments.times);
   auto promptTokens = static_cast<int64_t>(promptIds.size());
   EngineOptions options;
   options.prefillChunk = arguments.prefillChunk;

@@ -16,9 +16,11 @@ namespace {
 constexpr const char *elsewhere =
     "without an AMD GPU take the device emulator or host (--device emulator, --device host)";
 
-std::string loaderReason() {
-  const char *reason = dlerror();
-  return reason ? reason : "no reason given";
+/// Why the dynamic linker refused, without the name with which it mostly begins.
+std::string loaderReason(const std::string &name) {
+  const char *given = dlerror();
+  std::string reason = given ? given : "no reason given";
+  return reason.starts_with(name + ": ") ? reason.substr(name.size() + 2) : reason;
 }
 
 /// What to try about an error code; the library's own sentence says only what it is.
@@ -66,7 +68,7 @@ Result<Library> Library::open(const std::string &name) {
       library.opened = each;
       break;
     }
-    tried += fmt::format("{}{} ({})", tried.empty() ? "" : ", ", each, loaderReason());
+    tried += fmt::format("{}{} ({})", tried.empty() ? "" : ", ", each, loaderReason(each));
   }
   if (!handle)
     return Error{ErrorCode::Device,
