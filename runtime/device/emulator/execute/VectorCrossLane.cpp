@@ -19,6 +19,8 @@ uint32_t laneOf(const Wave &wave, const Operand &from, uint32_t lane) {
 
 // These look at EXEC not at all, or only for the first lane.
 void readLane(Wave &wave, const Instruction &inst) {
+  if (inst.src[1].isVgpr())
+    return wave.stop("the lane to read must be a scalar, not a vector register");
   setScalar(wave, inst.dst, laneOf(wave, inst.src[0], uint32_t(wave.scalar(inst.src[1]))));
 }
 
@@ -28,6 +30,8 @@ void readFirstLane(Wave &wave, const Instruction &inst) {
 }
 
 void writeLane(Wave &wave, const Instruction &inst) {
+  if (inst.src[0].isVgpr() || inst.src[1].isVgpr())
+    return wave.stop("value and lane must be scalars, not vector registers");
   auto lane = uint32_t(wave.scalar(inst.src[1])) & 63;
   wave.vgpr[inst.dst.index].lane[lane] = uint32_t(wave.scalar(inst.src[0]));
 }
