@@ -167,7 +167,45 @@ TEST_P(RegisterFaultTest, WhatCompilersDoWithUnwrittenRegistersIsClean) {
     v_writelane_b32 v41, s4, 3
     v_readlane_b32 s18, v41, 3
     s_cmp_eq_u32 s18, 0
+    s_mov_b32 s19, 0xffff
+    v_bfi_b32 v42, s19, v1, v42
+    v_lshl_or_b32 v42, v1, 16, v42
+    global_store_dword v1, v42, s[6:7]
+    s_mov_b32 s19, 0x05040100
+    v_perm_b32 v43, v44, v1, s19
+    v_perm_b32 v43, v1, v43, s19
   )");
+}
+
+TEST_P(RegisterFaultTest, NothingWrittenGoesIntoAPack) {
+  std::string body = R"(
+    s_mov_b32 s19, 0xffff
+    {}
+    cause:
+    v_bfi_b32 v42, s19, v40, v41
+    fault:
+    global_store_dword v1, v42, s[6:7]
+  )";
+  expectFault(fmt::format(fmt::runtime(body), ""),
+              {"data of a store: v42 of lane 0 holds what 'v_bfi_b32 v42, s19, v40, v41' at PC "
+               "{cause} made of v40, which was never written",
+               "global_store_dword v1, v42, s[6:7]"});
+  expectClean(fmt::format(fmt::runtime(body), "v_mov_b32_e32 v41, 0"));
+}
+
+TEST_P(RegisterFaultTest, PermuteTakesBytesOfWhatNobodyWrote) {
+  std::string body = R"(
+    s_mov_b32 s19, {}
+    cause:
+    v_perm_b32 v42, v1, v41, s19
+    fault:
+    global_store_dword v1, v42, s[6:7]
+  )";
+  expectFault(fmt::format(fmt::runtime(body), "0x03020100"),
+              {"data of a store: v42 of lane 0 holds what 'v_perm_b32 v42, v1, v41, s19' at PC "
+               "{cause} made of v41, which was never written",
+               "global_store_dword v1, v42, s[6:7]"});
+  expectClean(fmt::format(fmt::runtime(body), "0x07060504"));
 }
 
 TEST_P(RegisterFaultTest, ReadlaneOfAnotherLane) {

@@ -40,6 +40,28 @@ uint64_t throughDpp(const DppControl &dpp, uint64_t mask) {
   return moved;
 }
 
+/// Lanes of v_perm_b32 that are defined: those with a byte from a source that is.
+uint64_t permuted(const Wave &wave, const Instruction &in, uint64_t first, uint64_t second) {
+  if ((first & second) == all)
+    return all;
+  LaneDwords space;
+  const uint32_t *selectors = lanesOf(wave, in.src[2], space);
+  uint64_t fromFirst = 0, fromSecond = 0, fromNeither = 0;
+  for (int l = 0; l < waveSize; ++l) {
+    bool takesFirst = false, takesSecond = false;
+    for (int byte = 0; byte < 4; ++byte) {
+      uint32_t selector = selectors[l] >> (8 * byte) & 0xff;
+      // 0 to 3: bytes of the second; 4 to 7: of the first; 8 to 11: signs; beyond: constants
+      takesSecond |= selector < 4 || selector == 8 || selector == 9;
+      takesFirst |= (selector >= 4 && selector < 8) || selector == 10 || selector == 11;
+    }
+    fromFirst |= uint64_t(takesFirst) << l;
+    fromSecond |= uint64_t(takesSecond) << l;
+    fromNeither |= uint64_t(!takesFirst && !takesSecond) << l;
+  }
+  return (fromFirst & first) | (fromSecond & second) | fromNeither;
+}
+
 } // namespace
 
 std::string vectorName(uint16_t index) {
@@ -234,6 +256,11 @@ void Definedness::vector(Wave &wave, const Instruction &in, Flow flow) {
   };
   auto low = [&](int i) { return source(i, 0, 1); };
   auto high = [&](int i) { return source(i, in.src[i].dwords - 1, 1); };
+  // Of a register; a constant beside one that nobody wrote does not make it written.
+  auto part = [&](int i) {
+    bool isConstant = !in.src[i].isVgpr() && !in.src[i].isSgpr();
+    return isConstant ? whole(0) & whole(1) & whole(2) : whole(i);
+  };
   auto everything = [&] {
     uint64_t defined = whole(0) & whole(1) & whole(2);
     return in.carryIn ? defined & bits(in.carryIn) : defined;
@@ -274,6 +301,18 @@ void Definedness::vector(Wave &wave, const Instruction &in, Flow flow) {
     writeLanes(in.dst, 1, mask, highest, in);
     return;
   }
+  case Flow::Insert:
+    writeLanes(in.dst, 0, mask, whole(0) & (part(1) | part(2)), in);
+    return;
+  case Flow::Combine:
+    writeLanes(in.dst, 0, mask, (whole(0) & whole(1)) | part(2), in);
+    return;
+  case Flow::Pack:
+    writeLanes(in.dst, 0, mask, part(0) | part(1), in);
+    return;
+  case Flow::Permute:
+    writeLanes(in.dst, 0, mask, permuted(wave, in, whole(0), whole(1)) & whole(2), in);
+    return;
   case Flow::Select: {
     uint64_t chosen = wave.scalar(in.carryIn);
     uint64_t defined = ((chosen & whole(1)) | (~chosen & whole(0))) & bits(in.carryIn);

@@ -20,9 +20,10 @@
 //
 // Exact: lane masks (bit by bit through and, or, not), v_cndmask, readlane and
 // writelane, DPP, permutes, op_sel halves, spills to scratch (a spilled value
-// stays as unwritten as it was). Lenient: halves of a dword count as a whole, a
-// lane mask spilled by v_writelane counts as written if any bit of it was, and SCC
-// once anything set it.
+// stays as unwritten as it was). Lenient: halves of a dword count as a whole, so
+// what puts parts of two registers into one (v_bfi_b32, v_lshl_or_b32, …) leaves
+// something written if either was; a lane mask spilled by v_writelane counts as
+// written if any bit of it was, and SCC once anything set it.
 //
 //===----------------------------------------------------------------------===//
 #pragma once

@@ -21,6 +21,11 @@ enum class Flow : uint8_t {
   Crossed,   ///< v_pk_mov_b32: low from the first source, high from the second
   CarryUp,   ///< the low dword from low dwords, the high one from all
   CarryDown, ///< the high dword from high dwords, the low one from all
+  // What puts parts of two dwords into one.
+  Insert,  ///< by a mask: v_bfi_b32
+  Combine, ///< (first and second) or third, where second may shift: v_and_or_b32, v_lshl_or_b32
+  Pack,    ///< halves of both: v_pack_b32_f16
+  Permute, ///< bytes by a selector: v_perm_b32
   Select,
   Compare,
   CompareExec,
