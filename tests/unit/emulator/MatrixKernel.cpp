@@ -175,6 +175,14 @@ const std::vector<Shape> &shapesOf(const std::string &arch) {
       {"v_mfma_f32_32x32x16_bf8_fp8", Bf8, Fp8, 32, 32, 16, 1},
       {"v_mfma_f32_32x32x16_fp8_bf8", Fp8, Bf8, 32, 32, 16, 1},
       {"v_mfma_f32_32x32x16_fp8_fp8", Fp8, Fp8, 32, 32, 16, 1},
+      {"v_smfmac_f32_16x16x64_bf8_bf8", Bf8, Bf8, 16, 16, 64, 1, true},
+      {"v_smfmac_f32_16x16x64_bf8_fp8", Bf8, Fp8, 16, 16, 64, 1, true},
+      {"v_smfmac_f32_16x16x64_fp8_bf8", Fp8, Bf8, 16, 16, 64, 1, true},
+      {"v_smfmac_f32_16x16x64_fp8_fp8", Fp8, Fp8, 16, 16, 64, 1, true},
+      {"v_smfmac_f32_32x32x32_bf8_bf8", Bf8, Bf8, 32, 32, 32, 1, true},
+      {"v_smfmac_f32_32x32x32_bf8_fp8", Bf8, Fp8, 32, 32, 32, 1, true},
+      {"v_smfmac_f32_32x32x32_fp8_bf8", Fp8, Bf8, 32, 32, 32, 1, true},
+      {"v_smfmac_f32_32x32x32_fp8_fp8", Fp8, Fp8, 32, 32, 32, 1, true},
   });
   if (arch == "gfx90a")
     return mi200;

@@ -62,6 +62,10 @@ constexpr MatrixEntry entries[] = {
     entry<Fp8Fnuz, Bf8Fnuz, 16, 16, 64>(), entry<Fp8Fnuz, Fp8Fnuz, 16, 16, 64>(),
     entry<Bf8Fnuz, Bf8Fnuz, 32, 32, 32>(), entry<Bf8Fnuz, Fp8Fnuz, 32, 32, 32>(),
     entry<Fp8Fnuz, Bf8Fnuz, 32, 32, 32>(), entry<Fp8Fnuz, Fp8Fnuz, 32, 32, 32>(),
+    entry<Bf8, Bf8, 16, 16, 64>(),         entry<Bf8, Fp8, 16, 16, 64>(),
+    entry<Fp8, Bf8, 16, 16, 64>(),         entry<Fp8, Fp8, 16, 16, 64>(),
+    entry<Bf8, Bf8, 32, 32, 32>(),         entry<Bf8, Fp8, 32, 32, 32>(),
+    entry<Fp8, Bf8, 32, 32, 32>(),         entry<Fp8, Fp8, 32, 32, 32>(),
 };
 
 } // namespace
