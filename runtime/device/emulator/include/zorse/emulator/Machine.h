@@ -85,8 +85,8 @@ public:
   virtual Result<std::unique_ptr<Image>> load(std::span<const uint8_t> elf) = 0;
 
   /// Runs one kernel to its end. `kernarg` are the explicit arguments as the code object lays them
-  /// out; the hidden ones that follow are written here. With checks on, `readOnly` names
-  /// allocations (by any address inside) that the kernel must not write.
+  /// out; the hidden ones that follow are written here. `readOnly` names allocations (by any
+  /// address inside) that the kernel must not write.
   /// Errors: Usage for a shape that does not fit; Runtime for a fault of the kernel.
   virtual Result<Counts> launch(const Image &image, const std::string &kernel,
                                 const LaunchShape &shape, std::span<const uint8_t> kernarg,
