@@ -19,6 +19,8 @@ namespace zorse::emulator {
 namespace {
 
 constexpr size_t descriptorBytes = 64;
+/// The most that a wave of these GPUs can have (8 MiB), and more arguments than any runtime passes.
+constexpr uint32_t mostScratchBytes = 128 * 1024, mostKernargBytes = 64 * 1024;
 constexpr uint32_t relocRelative64 = 13, relocAbs64 = 3;
 
 std::string archOfFlags(uint32_t flags) {
@@ -110,6 +112,13 @@ Status LoadedImage::place(const TargetDesc &target, std::span<const uint8_t> elf
       kernel.description = *known;
     kernel.description.name = name;
     kernel.descriptor = readDescriptor(image.get() + symbol.value, symbol.value);
+    if (kernel.descriptor.scratchBytes > mostScratchBytes ||
+        kernel.descriptor.kernargBytes > mostKernargBytes)
+      return usageError(fmt::format("kernel '{}' asks for {} bytes of scratch a lane and {} bytes "
+                                    "of arguments; at most {} and {} are possible",
+                                    name, kernel.descriptor.scratchBytes,
+                                    kernel.descriptor.kernargBytes, mostScratchBytes,
+                                    mostKernargBytes));
     kernel.description.kernargBytes = kernel.descriptor.kernargBytes;
     kernel.description.staticLdsBytes = kernel.descriptor.ldsBytes;
     kernel.description.scratchBytesPerLane = kernel.descriptor.scratchBytes;
