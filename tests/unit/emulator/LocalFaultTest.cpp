@@ -137,6 +137,36 @@ TEST_P(LocalFaultTest, MissingBarrierInALoop) {
   expectClean(fmt::format(fmt::runtime(body), "s_barrier"));
 }
 
+TEST_P(LocalFaultTest, MoreBarriersThanAnEpochHasBits) {
+  std::string body = std::string(setup) + R"(
+    s_mov_b32 s9, 0x8100
+    loop:
+    ds_write_b32 v1, v3
+    s_waitcnt lgkmcnt(0)
+    s_barrier
+    ds_read_b32 v4, v2
+    s_waitcnt lgkmcnt(0)
+    s_barrier
+    s_sub_u32 s9, s9, 1
+    s_cmp_lg_u32 s9, 0
+    s_cbranch_scc1 loop
+    cause:
+    ds_write_b32 v1, v3
+    s_waitcnt lgkmcnt(0)
+    {}
+    fault:
+    ds_read_b32 v4, v2
+  )";
+  // Wave 0 reads what wave 1 wrote in the last turn, and then wave 1 writes again.
+  Outcome outcome = run(fmt::format(fmt::runtime(body), ""));
+  ASSERT_FALSE(outcome.result.ok());
+  EXPECT_NE(
+      outcome.result.error().message.find("race: lane 0 writes LDS byte 256, which wave 0 reads"),
+      std::string::npos)
+      << outcome.result.error().message;
+  expectClean(fmt::format(fmt::runtime(body), "s_barrier"));
+}
+
 TEST_P(LocalFaultTest, AtomicsAmongThemselvesAreNoRace) {
   expectClean(std::string(setup) + R"(
     v_mov_b32_e32 v5, 0
