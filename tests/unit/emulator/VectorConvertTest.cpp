@@ -108,6 +108,40 @@ TEST(VectorConvert, Float8NarrowsToTheNearest) {
   }
 }
 
+// The newer target has the OCP forms: every code survives the way there and back, and the ends of
+// the range are where the OCP puts them. bf8 is the high byte of an f16.
+TEST(VectorConvert, Float8OfTheOcp) {
+  std::vector<uint32_t> codes(256);
+  for (uint32_t i = 0; i < 256; ++i)
+    codes[i] = i;
+  const LaneKernels kernels("gfx950",
+                            {"v_cvt_f32_fp8 v2, v10\nv_cvt_pk_fp8_f32 v3, v2, v2",
+                             "v_cvt_f32_bf8 v2, v10\nv_cvt_pk_bf8_f32 v3, v2, v2",
+                             "v_cvt_pk_fp8_f32 v2, v10, v10\nv_cvt_pk_bf8_f32 v3, v10, v10"},
+                            1);
+  for (size_t k = 0; k < 2; ++k) {
+    const Columns out = kernels.run(k, {codes});
+    for (uint32_t i = 0; i < 256; ++i) {
+      bool isNan = k == 0 ? (i & 0x7f) == 0x7f : (i & 0x7f) > 0x7c;
+      double sign = i & 0x80 ? -1 : 1;
+      float want = k == 1  ? float(std::bit_cast<_Float16>(uint16_t(i << 8)))
+                   : isNan ? NAN
+                           : float(std::copysign(widened(i & 0x7f, 3, 7), sign));
+      EXPECT_TRUE(sameFloat(out[0][i], asBits(want))) << fmt::format("{} {:#x}", k, i);
+      if (!isNan) {
+        EXPECT_EQ(out[1][i] & 0xffff, i * 0x101);
+      }
+    }
+  }
+  const std::pair<float, uint32_t> ends[] = {{448, 0x7e}, {464, 0x7e}, {465, 0x7f}};
+  for (const auto &[x, code] : ends)
+    EXPECT_EQ(kernels.run(2, {std::vector<uint32_t>(64, asBits(x))})[0][0] & 0xff, code) << x;
+  const std::pair<float, uint32_t> wideEnds[] = {
+      {57344, 0x7b}, {61439, 0x7b}, {61440, 0x7c}, {-INFINITY, 0xfc}, {-0.0f, 0x80}};
+  for (const auto &[x, code] : wideEnds)
+    EXPECT_EQ(kernels.run(2, {std::vector<uint32_t>(64, asBits(x))})[1][0] & 0xff, code) << x;
+}
+
 // Whatever is added must lead to one of the two neighbours, and to the upper one as often as the
 // number lies above the lower.
 TEST(VectorConvert, StochasticRoundingIsFair) {

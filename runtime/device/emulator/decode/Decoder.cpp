@@ -190,7 +190,7 @@ Handler findHandler(const Instruction &instruction, const TargetDesc &target) {
       return handler;
     if (Handler handler = findVectorPacked(instruction))
       return handler;
-    return findVectorAlu(instruction);
+    return findVectorAlu(instruction, target);
   case InstructionClass::Smem:
     return findScalarMemory(instruction);
   case InstructionClass::Vmem:

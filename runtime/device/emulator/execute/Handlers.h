@@ -27,8 +27,7 @@ struct HandlerEntry {
 };
 
 /// The entry of that name, or null.
-template <size_t N>
-Handler findEntry(const HandlerEntry (&entries)[N], std::string_view mnemonic) {
+template <size_t N> Handler findEntry(const HandlerEntry (&entries)[N], std::string_view mnemonic) {
   for (const HandlerEntry &entry : entries)
     if (entry.mnemonic == mnemonic)
       return entry.handler;
@@ -38,8 +37,9 @@ Handler findEntry(const HandlerEntry (&entries)[N], std::string_view mnemonic) {
 /// Each returns null for a mnemonic (or form) that the family does not know.
 Handler findScalar(const Instruction &instruction);       ///< SOP1, SOP2, SOPC, SOPK, SOPP
 Handler findScalarMemory(const Instruction &instruction); ///< s_load…, s_memtime
-Handler findVectorAlu(const Instruction &instruction);    ///< VOP1, VOP2, VOPC, VOP3
-Handler findVectorPacked(const Instruction &instruction); ///< VOP3P but MFMA
+/// VOP1, VOP2, VOPC, VOP3
+Handler findVectorAlu(const Instruction &instruction, const TargetDesc &target);
+Handler findVectorPacked(const Instruction &instruction);                     ///< VOP3P but MFMA
 Handler findMatrix(const Instruction &instruction, const TargetDesc &target); ///< MFMA, v_accvgpr_*
 Handler findGlobalMemory(const Instruction &instruction); ///< global, flat, scratch
 Handler findBufferMemory(const Instruction &instruction); ///< MUBUF

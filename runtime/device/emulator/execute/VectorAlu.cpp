@@ -10,20 +10,34 @@
 
 namespace zorse::emulator {
 
-Handler findVectorAlu(const Instruction &instruction) {
-  static const auto handlers = [] {
-    std::unordered_map<std::string_view, Handler> map;
-    for (HandlerTable family :
-         {vectorBytes(), vectorCarry(), vectorCompareFloat(), vectorCompareInteger(),
-          vectorConvert(), vectorCrossLane(), vectorCube(), vectorDivide(), vectorDot(),
-          vectorFloat8(), vectorFloat32(), vectorFloat64(), vectorHalf(), vectorInteger(),
-          vectorInteger16(), vectorPack(), vectorTranscendental(), vectorWide()})
-      for (const HandlerEntry &entry : family)
-        map.emplace(entry.mnemonic, entry.handler);
-    return map;
-  }();
-  auto found = handlers.find(instruction.mnemonic);
-  return found == handlers.end() ? nullptr : found->second;
+namespace {
+using HandlerMap = std::unordered_map<std::string_view, Handler>;
+
+HandlerMap mapOf(std::initializer_list<HandlerTable> families) {
+  HandlerMap map;
+  for (HandlerTable family : families)
+    for (const HandlerEntry &entry : family)
+      map.emplace(entry.mnemonic, entry.handler);
+  return map;
+}
+
+Handler lookUp(const HandlerMap &map, const std::string &mnemonic) {
+  auto found = map.find(mnemonic);
+  return found == map.end() ? nullptr : found->second;
+}
+} // namespace
+
+Handler findVectorAlu(const Instruction &instruction, const TargetDesc &target) {
+  static const HandlerMap common =
+      mapOf({vectorBytes(), vectorCarry(), vectorCompareFloat(), vectorCompareInteger(),
+             vectorConvert(), vectorCrossLane(), vectorCube(), vectorDivide(), vectorDot(),
+             vectorFloat32(), vectorFloat64(), vectorHalf(), vectorInteger(), vectorInteger16(),
+             vectorPack(), vectorTranscendental(), vectorWide()});
+  static const HandlerMap float8 = mapOf({vectorFloat8()});
+  static const HandlerMap float8Fnuz = mapOf({vectorFloat8Fnuz()});
+  if (Handler handler = lookUp(common, instruction.mnemonic))
+    return handler;
+  return lookUp(target.fp8IsFnuz ? float8Fnuz : float8, instruction.mnemonic);
 }
 
 } // namespace zorse::emulator

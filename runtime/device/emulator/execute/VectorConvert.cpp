@@ -53,6 +53,7 @@ constexpr HandlerEntry table[] = {
      run<[](float x) { return toSigned(std::floor(double(x) + 0.5)); }, B32, F32>},
     {"v_cvt_f16_f32", run<[](float x) { return x; }, F16, F32>},
     {"v_cvt_f32_f16", run<[](float x) { return x; }, F32, F16>},
+    {"v_cvt_f32_bf16", run<[](U x) { return bfloatToFloat(x); }, F32, B16>},
     {"v_cvt_f16_u16", run<[](U x) { return float(int(x)); }, F16, B16>},
     {"v_cvt_f16_i16", run<[](int16_t x) { return float(x); }, F16, B16>},
     {"v_cvt_u16_f16", run<[](const Modes &, float x) { return toUnsigned16(x); }, B16, F16>},

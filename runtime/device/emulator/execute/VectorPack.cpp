@@ -30,6 +30,12 @@ U toHalfTowardsZero(float x) {
   return std::fabs(halfToFloat(bits)) > std::fabs(x) ? bits - 1 : bits;
 }
 
+/// To nearest even; a NaN stays one.
+U toBfloat(float x) {
+  U bits = std::bit_cast<U>(x);
+  return (x != x ? bits | 0x400000 : bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+
 U toByte(float x) {
   float kept = x > 255 ? 255.f : x;
   return kept > 0 ? U(int32_t(__builtin_rintf(kept))) : 0;
@@ -57,6 +63,10 @@ constexpr HandlerEntry table[] = {
     {"v_cvt_pkrtz_f16_f32",
      run<[](float a, float b) { return pair(toHalfTowardsZero(a), toHalfTowardsZero(b)); }, B32,
          F32, F32>},
+    {"v_cvt_pk_f16_f32",
+     run<[](float a, float b) { return pair(floatToHalf(a), floatToHalf(b)); }, B32, F32, F32>},
+    {"v_cvt_pk_bf16_f32",
+     run<[](float a, float b) { return pair(toBfloat(a), toBfloat(b)); }, B32, F32, F32>},
     {"v_pack_b32_f16", run<[](U a, U b) { return pair(a, b); }, B32, B16, B16>},
     {"v_cvt_pk_u16_u32",
      run<[](U a, U b) { return pair(std::min(a, 0xffffu), std::min(b, 0xffffu)); }, B32, B32, B32>},

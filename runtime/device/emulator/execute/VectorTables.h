@@ -21,9 +21,10 @@ HandlerTable vectorCompareInteger(); ///< v_cmp and v_cmpx of integers
 HandlerTable vectorConvert();        ///< between numbers of 16, 32 and 64 bits
 HandlerTable vectorCrossLane();      ///< readlane, mbcnt, swap
 HandlerTable vectorCube();
-HandlerTable vectorDivide(); ///< div_scale, div_fmas, div_fixup
-HandlerTable vectorDot();    ///< accumulating dot products of VOP2
-HandlerTable vectorFloat8();
+HandlerTable vectorDivide();     ///< div_scale, div_fmas, div_fixup
+HandlerTable vectorDot();        ///< accumulating dot products of VOP2
+HandlerTable vectorFloat8();     ///< as the OCP has them
+HandlerTable vectorFloat8Fnuz(); ///< without infinities and -0
 HandlerTable vectorFloat32();
 HandlerTable vectorFloat64();
 HandlerTable vectorHalf();
