@@ -59,9 +59,6 @@ FAKE_HIP(hipDeviceGetAttribute, (int *value, int attribute, int device)) {
                   return InvalidDevice;
                 const TargetDesc &target = all.gpus[size_t(device)].machine->target();
                 switch (attribute) {
-                case MaxThreadsPerBlock:
-                  *value = int(target.maxWorkgroupThreads);
-                  return Success;
                 case MultiprocessorCount:
                   *value = target.computeUnits;
                   return Success;

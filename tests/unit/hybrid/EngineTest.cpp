@@ -115,6 +115,35 @@ TEST_F(EngineTest, RowsStopOneByOne) {
   EXPECT_EQ(*engine->open(), 0);                   // all slots are free again
 }
 
+TEST_F(EngineTest, RecordingsOfStepsLongAgoGiveWayToNewOnes) {
+  constexpr int64_t shapes = 65; // one more than are kept
+  auto engine =
+      Engine::create(*model, dispatcher, {.numSlots = shapes, .maxLen = 4, .decodeGraphs = true});
+  ASSERT_TRUE(engine) << engine.error().message;
+  auto stepOf = [&](int64_t rows) {
+    std::vector<int32_t> slots;
+    const std::vector<int32_t> tokens(static_cast<size_t>(rows), 403);
+    std::vector<Engine::Run> runs;
+    for (int64_t i = 0; i < rows; ++i) {
+      slots.push_back(*(*engine)->open());
+      runs.push_back({slots.back(), std::span(tokens).first(1)});
+    }
+    EXPECT_EQ(messageOf((*engine)->prefill(runs)), "");
+    EXPECT_EQ(messageOf((*engine)->decodeStep(slots, tokens)), "");
+    for (int32_t slot : slots)
+      (*engine)->close(slot);
+    return (*engine)->times().replayedSteps;
+  };
+  stepOf(shapes); // the logits grow once, to their full size
+  EXPECT_EQ(stepOf(shapes), 1);
+  for (int64_t rows = 1; rows < shapes; ++rows)
+    EXPECT_EQ(stepOf(rows), 1); // the last one drops the first of all
+  EXPECT_EQ(stepOf(1), 2);
+  EXPECT_EQ(stepOf(shapes), 2); // begins anew, and drops the one of two rows
+  EXPECT_EQ(stepOf(3), 3);
+  EXPECT_EQ(stepOf(2), 3);
+}
+
 TEST_F(EngineTest, EndOfSequenceStops) {
   // The greedy continuation begins with 432, 383, 286.
   ScratchFolder dir("zebra-stories-260k");

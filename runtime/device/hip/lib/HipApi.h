@@ -110,8 +110,8 @@ enum Code : int {
   StreamCaptureWrongThread = 908,
 };
 
-enum Attribute : int { MaxThreadsPerBlock = 56, MultiprocessorCount = 63, WarpSize = 87 };
-enum CopyKind : int { HostToDevice = 1, DeviceToHost = 2, DeviceToDevice = 3 };
+enum Attribute : int { MultiprocessorCount = 63, WarpSize = 87 };
+enum CopyKind : int { HostToDevice = 1, DeviceToHost = 2 };
 enum CaptureMode : int { CaptureGlobal = 0, CaptureThreadLocal = 1, CaptureRelaxed = 2 };
 constexpr unsigned streamNonBlocking = 1, eventDefault = 0, eventDisableTiming = 2;
 
