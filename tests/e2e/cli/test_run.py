@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 
 import cli_case
-from cli_case import DATABASE, DEVICE, RUNTIME, USAGE, CliCase
+from cli_case import DATABASE, RUNTIME, USAGE, CliCase
 
 
 def has_compiler():
@@ -119,8 +119,8 @@ class RunTest(CliCase):
     def test_wrong_arguments(self):
         self.refused(USAGE, "--dtype is f32, f16 or bf16, found 'f8'", "run", self.model(),
                      "--prompt", "x", "--dtype", "f8")
-        self.refused(DEVICE, "no device 'hip'; the devices here are: host", "run", self.model(),
-                     "--prompt", "x", "--device", "hip")
+        self.refused(USAGE, "no device 'abacus'; the devices are host, emulator and hip", "run",
+                     self.model(), "--prompt", "x", "--device", "abacus")
         run = self.zorse("run", self.model(), "--prompt", "x", "--temperature", "-1")
         self.assertEqual((run.code, run.out), (USAGE, ""))
         self.assertIn("temperature", run.err)
