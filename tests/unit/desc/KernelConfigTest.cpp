@@ -177,7 +177,7 @@ TEST(KernelConfig, AnEmptySpaceSaysWhichRulesEmptyIt) {
   EXPECT_TRUE(config.error().message.starts_with(
       "mla_decode has no legal configuration on gfx942 among 5488 for {"))
       << config.error().message;
-  EXPECT_NE(config.error().message.find("; mla_decode_k3 rules out 5404: queries, latents and "
+  EXPECT_NE(config.error().message.find("; mla_decode_k3 rules out 5432: queries, latents and "
                                         "probabilities must fit the LDS"),
             std::string::npos)
       << config.error().message;

@@ -40,7 +40,8 @@ Value KernelEmitter::loadFragment(const DotOperand &operand, const DimLayout &ro
   if (!operand.gathered) {
     Value offset = add(times(row, form.lineBytes()), times(along, each));
     return LLVM::LoadOp::create(b, registerType(element, chunk),
-                                ldsPointer(offset, form.range.begin + k * each), chunk * each);
+                                ldsPointer(offset, form.range.begin + k * each),
+                                std::min(chunk * each, form.alignment()));
   }
   Value offset = add(times(along, form.lineBytes()), times(row, each));
   SmallVector<Value> parts;

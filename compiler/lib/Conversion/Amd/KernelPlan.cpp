@@ -282,9 +282,13 @@ private:
     for (auto &[stage, forms] : plan.forms)
       for (auto &form : forms) {
         SmallVector<Operation *> users;
+        form->readInHalves = true;
         for (auto &[op, product] : plan.dots)
-          if (product.a.staged == form.get() || product.b.staged == form.get())
-            users.push_back(op);
+          for (const DotOperand *operand : {&product.a, &product.b})
+            if (operand->staged == form.get()) {
+              users.push_back(op);
+              form->readInHalves &= !operand->gathered && product.chunk * form->elementBytes == 8;
+            }
         lds.add(form->bytes(), stage, users, form->range);
       }
     kernel.walk([&](Operation *op) {

@@ -32,15 +32,25 @@ struct LdsRange {
 };
 
 /// A staged tile in LDS, `rows` lines of `k` contiguous elements. Both are padded with zeros to
-/// multiples of 16, and each line by 16 bytes against bank conflicts.
+/// multiples of 16, and each line by some bytes against bank conflicts.
 struct StagedForm {
   unsigned kDim; ///< dimension of the staged value that lies along the line
   int64_t rows, k, elementBytes;
   LdsRange range;
+  bool readInHalves = false; ///< all its products read 8 bytes at a time
 
   int64_t rowsPadded() const { return (rows + 15) / 16 * 16; }
   int64_t kPadded() const { return (k + 15) / 16 * 16; }
-  int64_t lineBytes() const { return kPadded() * elementBytes + 16; }
+  /// A product reads neighbouring rows in neighbouring lanes. A wave's reads of 16 bytes go eight
+  /// lanes at a time, four rows at one place and the next four at the next: these meet eight
+  /// different quarters of the banks if a line is 2 or 6 times 16 bytes beyond a multiple of 128.
+  /// Reads of 8 bytes go 16 rows at a time, which want an odd number of 8 bytes.
+  int64_t lineBytes() const {
+    int64_t bytes = kPadded() * elementBytes;
+    return readInHalves ? bytes + 8 : bytes % 64 == 32 ? bytes : bytes + 32;
+  }
+  /// What lines and their pieces of 16 bytes are aligned to.
+  int64_t alignment() const { return readInHalves ? 8 : 16; }
   int64_t bytes() const { return rowsPadded() * lineBytes(); }
 };
 

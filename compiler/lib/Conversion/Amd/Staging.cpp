@@ -91,7 +91,8 @@ void KernelEmitter::storeForm(const StagedForm &form, const Layout &layout,
                        (kRep * k.repStride + kElement) * form.elementBytes + form.range.begin;
     int64_t bytes = lengthOf(data) * form.elementBytes;
     when(b, condition, [&] {
-      LLVM::StoreOp::create(b, data, ldsPointer(start, constant), std::min<int64_t>(bytes, 16));
+      LLVM::StoreOp::create(b, data, ldsPointer(start, constant),
+                            std::min(bytes, form.alignment()));
     });
   };
   auto registerAt = [&](int64_t rowRep, int64_t kRep) {
@@ -149,7 +150,8 @@ void KernelEmitter::zeroPadding(const StagedForm &form) {
       when(b, condition, [&] {
         int64_t constant =
             form.range.begin + area.row * form.lineBytes() + area.column * form.elementBytes;
-        LLVM::StoreOp::create(b, zero, ldsPointer(offset, constant), piece * form.elementBytes);
+        LLVM::StoreOp::create(b, zero, ldsPointer(offset, constant),
+                              std::min(piece * form.elementBytes, form.alignment()));
       });
     }
   }
