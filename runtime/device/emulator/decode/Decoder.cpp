@@ -23,6 +23,7 @@
 #include "llvm/Support/raw_ostream.h"
 
 #include <algorithm>
+#include <array>
 #include <mutex>
 
 // Exported by LLVM, but declared only in its generated headers for all targets together.
@@ -35,6 +36,9 @@ void LLVMInitializeAMDGPUDisassembler();
 namespace zorse::emulator {
 
 namespace {
+
+/// Bytes, with room to spare.
+constexpr size_t longestInstruction = 32;
 
 void stopUnknown(Wave &wave, const Instruction &instruction) {
   wave.stop("this emulator does not know the instruction '" + instruction.text +
@@ -81,9 +85,17 @@ public:
     out.pc = pc;
     llvm::MCInst inst;
     uint64_t size = 0;
+    // LLVM crashes on an instruction whose literal is cut off, so none ever is: behind the end
+    // come zeros, and an instruction that takes some of them is none.
+    std::array<uint8_t, longestInstruction> window = {};
+    std::copy_n(bytes.begin(), std::min(bytes.size(), window.size()), window.begin());
     auto status = disassembler->getInstruction(
-        inst, size, llvm::ArrayRef<uint8_t>(bytes.data(), bytes.size()), pc, llvm::nulls());
-    if (status != llvm::MCDisassembler::Success || size == 0 || size > bytes.size()) {
+        inst, size, llvm::ArrayRef<uint8_t>(window.data(), window.size()), pc, llvm::nulls());
+    // Nor can it print operands that an encoding does not allow, which it leaves empty.
+    bool isWhole = std::all_of(inst.begin(), inst.end(), [](const llvm::MCOperand &operand) {
+      return operand.isValid() && (!operand.isReg() || operand.getReg().isValid());
+    });
+    if (status != llvm::MCDisassembler::Success || size == 0 || size > bytes.size() || !isWhole) {
       out.bytes = 4;
       out.execute = stopIllegal;
       out.mnemonic = "(no instruction)";

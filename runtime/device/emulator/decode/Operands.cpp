@@ -97,8 +97,9 @@ public:
   Reader(const DecodedLine &line, Instruction &out) : line(line), out(out) {}
 
   bool run() {
+    // An encoding that no assembler makes may decode with a result that is no register.
     for (unsigned i = 0; i < line.inst.getNumOperands(); ++i)
-      if (line.inst.getOperand(i).isReg() && !registerAt(i))
+      if (isRegister(i) ? !registerAt(i) : isDef(i))
         return false;
     for (const llvm::MCOperand &operand : line.inst)
       if (int64_t value = 0; operand.isExpr() && !operand.getExpr()->evaluateAsAbsolute(value))
