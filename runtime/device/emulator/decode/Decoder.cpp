@@ -89,8 +89,12 @@ public:
     // come zeros, and an instruction that takes some of them is none.
     std::array<uint8_t, longestInstruction> window = {};
     std::copy_n(bytes.begin(), std::min(bytes.size(), window.size()), window.begin());
-    auto status = disassembler->getInstruction(
-        inst, size, llvm::ArrayRef<uint8_t>(window.data(), window.size()), pc, llvm::nulls());
+    // Nor does it survive a compare (VOP3, opcodes below 256) whose result is register 255.
+    bool isDeadly = window[3] == 0xd0 && window[0] == 0xff;
+    auto status = isDeadly ? llvm::MCDisassembler::Fail
+                           : disassembler->getInstruction(
+                                 inst, size, llvm::ArrayRef<uint8_t>(window.data(), window.size()),
+                                 pc, llvm::nulls());
     // Nor can it print operands that an encoding does not allow, which it leaves empty.
     bool isWhole = std::all_of(inst.begin(), inst.end(), [](const llvm::MCOperand &operand) {
       return operand.isValid() && (!operand.isReg() || operand.getReg().isValid());
