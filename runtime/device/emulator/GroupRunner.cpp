@@ -67,8 +67,9 @@ bool GroupRunner::run(uint64_t groupIndex) {
   uint32_t ended = 0;
   while (ended < group.numWaves) {
     for (uint32_t w = 0; w < group.numWaves; ++w) {
-      if (waves[w].state != Wave::State::Running)
+      if (waves[w].state == Wave::State::Ended)
         continue;
+      faultAt = waves[w].next; // of a wave that the launch itself has stopped
       runWave(waves[w]);
       if (waves[w].state == Wave::State::Faulted) {
         describeFault(waves[w]);
@@ -112,8 +113,8 @@ void GroupRunner::startWave(Wave &wave, uint32_t index, uint32_t firstThread, ui
   wave.indexInGroup = index;
   wave.scratchPerLane = d.scratchBytes;
   wave.scratch = scratch.data() + size_t(index) * waveSize * d.scratchBytes;
-  writeModeRegister(wave, (d.rsrc1 >> 12 & 0xff) | (d.rsrc1 >> 21 & 1) << 8 |
-                              (d.rsrc1 >> 23 & 1) << 9);
+  writeModeRegister(wave,
+                    (d.rsrc1 >> 12 & 0xff) | (d.rsrc1 >> 21 & 1) << 8 | (d.rsrc1 >> 23 & 1) << 9);
 
   uint32_t s = 0;
   auto give = [&](uint32_t value) { wave.sgpr[s++] = value; };
@@ -170,13 +171,11 @@ void GroupRunner::runWave(Wave &wave) {
   const Instruction *code = wave.program->instructions.data();
   auto size = static_cast<uint32_t>(wave.program->instructions.size());
   ThreadCounts::Hits *hits = tally.hits.data();
-  uint32_t at = wave.next;
   const uint64_t limit =
       launch.options.maxInstructions ? launch.options.maxInstructions : ~uint64_t(0);
   while (wave.state == Wave::State::Running) {
-    at = wave.next;
+    const uint32_t at = wave.next;
     if (at >= size) {
-      at = faultAt;
       wave.stop("the wave ran past the end of the code");
       break;
     }

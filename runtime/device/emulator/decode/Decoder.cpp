@@ -48,6 +48,21 @@ void stopIllegal(Wave &wave, const Instruction &instruction) {
   wave.stop("the bytes at this address are not an instruction of the target: " + instruction.text);
 }
 
+/// Encodings that no assembler makes and that LLVM's decoder or printer does not survive.
+bool crashesLlvm(std::span<const uint8_t> bytes) {
+  // A scalar result in register 255: of compares (VOP3 opcodes below 256), v_readlane_b32 (0x289)
+  // and v_readfirstlane_b32 (0x142).
+  if (bytes[0] == 0xff && (bytes[3] == 0xd0 || (bytes[3] == 0xd2 && bytes[2] == 0x89) ||
+                           (bytes[3] == 0xd1 && bytes[2] == 0x42)))
+    return true;
+  // SDWA (source 0 of VOP1, VOP2 and VOPC is 0xf9) with a selection that has no name.
+  if (bytes[0] != 0xf9 || (bytes[1] & 1) || bytes[3] >= 0x80)
+    return false;
+  bool isCompare = (bytes[3] & 0xfe) == 0x7c, isUnary = (bytes[3] & 0xfe) == 0x7e;
+  int dst = bytes[5] & 7, unused = bytes[5] >> 3 & 3, src0 = bytes[6] & 7, src1 = bytes[7] & 7;
+  return src0 == 7 || (!isUnary && src1 == 7) || (!isCompare && (dst == 7 || unused == 3));
+}
+
 /// LLVM's machine-code library for one target.
 class Disassembler {
 public:
@@ -89,12 +104,11 @@ public:
     // come zeros, and an instruction that takes some of them is none.
     std::array<uint8_t, longestInstruction> window = {};
     std::copy_n(bytes.begin(), std::min(bytes.size(), window.size()), window.begin());
-    // Nor does it survive a compare (VOP3, opcodes below 256) whose result is register 255.
-    bool isDeadly = window[3] == 0xd0 && window[0] == 0xff;
-    auto status = isDeadly ? llvm::MCDisassembler::Fail
-                           : disassembler->getInstruction(
-                                 inst, size, llvm::ArrayRef<uint8_t>(window.data(), window.size()),
-                                 pc, llvm::nulls());
+    auto status = crashesLlvm(window)
+                      ? llvm::MCDisassembler::Fail
+                      : disassembler->getInstruction(
+                            inst, size, llvm::ArrayRef<uint8_t>(window.data(), window.size()), pc,
+                            llvm::nulls());
     // Nor can it print operands that an encoding does not allow, which it leaves empty.
     bool isWhole = std::all_of(inst.begin(), inst.end(), [](const llvm::MCOperand &operand) {
       return operand.isValid() && (!operand.isReg() || operand.getReg().isValid());
