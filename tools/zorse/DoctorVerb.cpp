@@ -7,12 +7,12 @@
 #include "Verbs.h"
 
 #include "zorse/desc/TargetDesc.h"
+#include "zorse/hip/HipDevice.h"
 
 #ifdef ZORSE_HAS_COMPILER
 #include "zorse/compiler/Compile.h"
 #endif
 
-#include <dlfcn.h>
 #include <filesystem>
 #include <fmt/format.h>
 #include <fstream>
@@ -48,18 +48,31 @@ static Json hostJson() {
   return json;
 }
 
-/// The library that the ROCm runtime is reached by, if the loader finds one.
-static Json hipJson() {
-  Json json = {{"library", Json()}, {"kfd", "absent"}};
-  for (const char *name : {"libamdhip64.so.7", "libamdhip64.so.6", "libamdhip64.so.5"})
-    if (void *handle = ::dlopen(name, RTLD_LAZY | RTLD_LOCAL)) {
-      json["library"] = name;
-      ::dlclose(handle);
-      break;
-    }
+/// The GPU that --device hip would open, or why there is none.
+static Json hipJson(const Tool &tool) {
+  Json json = {{"device", Json()}, {"kfd", "absent"}};
+  Result<std::unique_ptr<Device>> device =
+      createHipDevice({.library = tool.environment.hipLibrary});
+  if (device)
+    json["device"] = (*device)->description();
+  else
+    json["error"] = device.error().message;
   if (::access("/dev/kfd", F_OK) == 0)
     json["kfd"] = ::access("/dev/kfd", R_OK | W_OK) == 0 ? "usable" : "no permission";
   return json;
+}
+
+/// The GPUs that --device emulator can be.
+static Json emulatorJson() {
+#ifdef ZORSE_HAS_EMULATOR
+  Json archs = Json::array();
+  for (const TargetDesc &target : allTargets())
+    if (!target.isHost())
+      archs.push_back(target.arch);
+  return archs;
+#else
+  return Json();
+#endif
 }
 
 static Json compilerJson() {
@@ -128,7 +141,11 @@ static void printReport(const Json &json) {
     targets += " " + target["arch"].get<std::string>();
   fmt::print("targets   {}\n", targets);
   fmt::print("compiler   {}\n", textOr(json["compiler"], "built without"));
-  fmt::print("hip        {}, /dev/kfd {}\n", textOr(hip["library"], "libamdhip64 not found"),
+  std::string emulated;
+  for (const Json &arch : json["emulator"])
+    emulated += " " + arch.get<std::string>();
+  fmt::print("emulator  {}\n", emulated.empty() ? " built without" : emulated);
+  fmt::print("hip        {}; /dev/kfd {}\n", textOr(hip["device"], hip.value("error", "").c_str()),
              textOr(hip["kfd"], ""));
   fmt::print("database   {}: {}{}\n", textOr(database["path"], ""), textOr(database["state"], ""),
              database.contains("trials")
@@ -152,7 +169,8 @@ static VerbResult runDoctor(const Tool &tool) {
                                {"family", target.isHost() ? "host" : "amdgpu"},
                                {"compute_units", target.computeUnits}});
   json["compiler"] = compilerJson();
-  json["hip"] = hipJson();
+  json["emulator"] = emulatorJson();
+  json["hip"] = hipJson(tool);
   json["database"] = databaseJson(tool.databasePath);
   if (tool.isJson())
     printJson(json);

@@ -32,7 +32,7 @@ class UsageTest(CliCase):
     def test_help_lists_the_environment(self):
         text = self.ran("--help").out
         names = re.findall(r"^  (ZORSE_\w+) ", text, re.M)
-        self.assertEqual(names, ["ZORSE_DB", "ZORSE_LOG", "ZORSE_THREADS"])
+        self.assertEqual(names, ["ZORSE_DB", "ZORSE_HIP_LIBRARY", "ZORSE_LOG", "ZORSE_THREADS"])
 
     def test_version(self):
         self.assertRegex(self.ran("--version").out, r"^zorse \d+\.\d+\.\d+\n$")

@@ -28,7 +28,7 @@ constexpr double maxFlops = 1.5e7;
 
 int casesOfEach() {
   const char *text = std::getenv("ZORSE_KERNEL_CASES");
-  return text ? std::atoi(text) : 3;
+  return text ? std::atoi(text) : 6;
 }
 
 class EmulatedKernels : public testing::TestWithParam<std::tuple<std::string, std::string, DType>> {
