@@ -14,6 +14,7 @@
 
 #include "check/Checker.h"
 #include "execute/ModeRegister.h"
+#include "execute/VgprIndex.h"
 
 #include <bit>
 #include <fmt/format.h>
@@ -102,6 +103,7 @@ void GroupRunner::startWave(Wave &wave, uint32_t index, uint32_t firstThread, ui
   wave.state = Wave::State::Running;
   wave.fault.clear();
   wave.executed = 0;
+  wave.indexesVgprs = false;
   wave.program = &launch.image.program();
   wave.next = wave.program->at(d.entry);
   wave.group = &group;
@@ -167,6 +169,18 @@ void GroupRunner::startWave(Wave &wave, uint32_t index, uint32_t firstThread, ui
     checker->begin(wave, s, 1);
 }
 
+static bool isVector(InstructionClass cls) {
+  return cls == InstructionClass::Valu || cls == InstructionClass::Mfma;
+}
+
+/// Checks and executes one instruction, unless the wave has stopped.
+static inline void step(Wave &wave, const Instruction &instruction) {
+  if (wave.checker && wave.state == Wave::State::Running)
+    wave.checker->before(wave, instruction);
+  if (wave.state == Wave::State::Running)
+    instruction.execute(wave, instruction);
+}
+
 void GroupRunner::runWave(Wave &wave) {
   const Instruction *code = wave.program->instructions.data();
   auto size = static_cast<uint32_t>(wave.program->instructions.size());
@@ -186,16 +200,13 @@ void GroupRunner::runWave(Wave &wave) {
                             limit));
       break;
     }
-    const Instruction &instruction = code[at];
     ++hits[at].issued;
     hits[at].activeLanes += static_cast<uint64_t>(std::popcount(wave.exec()));
     wave.next = at + 1;
-    if (wave.checker) {
-      wave.checker->before(wave, instruction);
-      if (wave.state != Wave::State::Running)
-        break;
-    }
-    instruction.execute(wave, instruction);
+    if (wave.indexesVgprs && isVector(code[at].cls)) [[unlikely]]
+      step(wave, withIndexedVgprs(wave, code[at]));
+    else
+      step(wave, code[at]);
   }
 }
 

@@ -159,6 +159,58 @@ TEST_P(LaunchTest, DivergentLoopsAndBranches) {
   EXPECT_EQ(counts->byMnemonic["v_cmp_le_u32"], 7u);
 }
 
+/// v_mov_b32 v2, v10 takes v12 while M0 says 2; as a result v10 stands for v13 while it says 3.
+TEST_P(LaunchTest, RegistersNumberedByM0) {
+  const char *body = R"(
+    s_load_dwordx2 s[4:5], s[0:1], 0x0
+    v_mov_b32_e32 v10, 100
+    v_mov_b32_e32 v11, 111
+    v_mov_b32_e32 v12, 122
+    v_mov_b32_e32 v13, 133
+    s_mov_b32 s6, 2
+    s_set_gpr_idx_on s6, gpr_idx(SRC0)
+    v_mov_b32_e32 v2, v10
+    s_set_gpr_idx_idx 1
+    v_mov_b32_e32 v3, v10
+    s_set_gpr_idx_mode gpr_idx(DST)
+    s_set_gpr_idx_idx 3
+    v_add_u32_e32 v10, 5, v11
+    s_set_gpr_idx_off
+    v_mov_b32_e32 v4, v13
+    v_mov_b32_e32 v5, v10
+    v_lshlrev_b32_e32 v6, 4, v0
+    s_waitcnt lgkmcnt(0)
+    global_store_dwordx4 v6, v[2:5], s[4:5]
+    s_endpgm
+  )";
+  auto elf = assemble(GetParam(), kernelText("indexed", body, {.vgprs = 16, .kernargBytes = 8}));
+  auto machine = makeMachine(GetParam(), {.checks = true});
+  Buffer out(*machine, std::vector<uint32_t>(256, 0));
+  Kernarg kernarg;
+  kernarg.add(out.address());
+  auto counts = runKernel(*machine, elf, "indexed", {.grid = {64, 1, 1}}, kernarg);
+  ASSERT_TRUE(counts) << counts.error().message;
+  const std::vector<uint32_t> got = out.read<uint32_t>();
+  for (uint32_t l = 0; l < 64; ++l) {
+    EXPECT_EQ(got[4 * l], 122u);
+    EXPECT_EQ(got[4 * l + 1], 111u);
+    EXPECT_EQ(got[4 * l + 2], 116u);
+    EXPECT_EQ(got[4 * l + 3], 100u);
+  }
+}
+
+TEST_P(LaunchTest, AnIndexBeyondTheRegistersStops) {
+  auto elf = assemble(GetParam(), kernelText("far",
+                                             "s_set_gpr_idx_on 20, gpr_idx(SRC0)\n"
+                                             "v_mov_b32_e32 v1, v3\n",
+                                             {.vgprs = 16}));
+  auto counts = runKernel(*makeMachine(GetParam()), elf, "far", {}, {});
+  ASSERT_FALSE(counts);
+  EXPECT_NE(counts.error().message.find("v3 indexed by M0 is v23; the kernel has v0 to v15"),
+            std::string::npos)
+      << counts.error().message;
+}
+
 /// Four waves pass numbers round through LDS, twice; counts are the same on one thread and on many.
 TEST_P(LaunchTest, WavesMeetAtBarriers) {
   const char *body = R"(

@@ -177,9 +177,25 @@ void debugBranch(Wave &wave, const Instruction &) {
 void trapReturn(Wave &wave, const Instruction &) {
   wave.stop("a return from a trap handler, and there is none");
 }
-void indexedVgprs(Wave &wave, const Instruction &) {
-  wave.stop("VGPRs indexed by M0 (s_set_gpr_idx_*) are not modelled");
+// Registers numbered by M0; see VgprIndex.h. MODE bit 27 says that they are.
+void setIndexing(Wave &wave, bool on) {
+  wave.indexesVgprs = on;
+  wave.modeRegister = (wave.modeRegister & ~(1u << 27)) | uint32_t(on) << 27;
 }
+void setIndex(Wave &wave, const Instruction &in) {
+  uint32_t &m0 = wave.sgpr[sreg::M0];
+  m0 = (m0 & ~0xffu) | (uint32_t(wave.scalar(in.src[0])) & 0xff);
+}
+void setIndexMode(Wave &wave, const Instruction &in) {
+  uint32_t &m0 = wave.sgpr[sreg::M0];
+  m0 = (m0 & ~0xf000u) | (uint32_t(in.imm) & 15) << 12;
+}
+void indexOn(Wave &wave, const Instruction &in) {
+  setIndex(wave, in);
+  setIndexMode(wave, in);
+  setIndexing(wave, true);
+}
+void indexOff(Wave &wave, const Instruction &) { setIndexing(wave, false); }
 void skipVector(Wave &wave, const Instruction &in) {
   if (wave.scalar(in.src[0]) >> (wave.scalar(in.src[1]) & 31) & 1)
     wave.stop("VSKIP, which drops vector instructions, is not modelled");
@@ -228,10 +244,10 @@ constexpr HandlerEntry entries[] = {
     {"s_rfe_restore_b64", trapReturn},
     {"s_sendmsg", message},
     {"s_sendmsghalt", message},
-    {"s_set_gpr_idx_idx", indexedVgprs},
-    {"s_set_gpr_idx_mode", indexedVgprs},
-    {"s_set_gpr_idx_off", nothing},
-    {"s_set_gpr_idx_on", indexedVgprs},
+    {"s_set_gpr_idx_idx", setIndex},
+    {"s_set_gpr_idx_mode", setIndexMode},
+    {"s_set_gpr_idx_off", indexOff},
+    {"s_set_gpr_idx_on", indexOn},
     {"s_sethalt", halt},
     {"s_setkill", kill},
     {"s_setpc_b64", setPc},
@@ -267,9 +283,10 @@ bool writeModeRegister(Wave &wave, uint32_t value) {
     return refuse("floating-point exceptions are not modelled");
   if (value >> 23 & 1)
     return refuse("FP16_OVFL, which clamps 16-bit overflow, is not modelled");
-  if (value >> 27 & 3)
-    return refuse("indexed VGPRs and VSKIP are not modelled");
+  if (value >> 28 & 1)
+    return refuse("VSKIP is not modelled");
   wave.modeRegister = value;
+  wave.indexesVgprs = value >> 27 & 1;
   wave.mode.flush32 = denormals32 == 0;
   wave.mode.flush16And64 = denormals16 == 0;
   wave.mode.dx10Clamp = value >> 8 & 1;

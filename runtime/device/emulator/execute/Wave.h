@@ -64,6 +64,7 @@ struct Wave {
   bool scc = false;
   State state = State::Running;
   FloatMode mode;
+  bool indexesVgprs = false; ///< between s_set_gpr_idx_on and s_set_gpr_idx_off
   uint32_t modeRegister = 0; ///< HW_REG_MODE as s_getreg reads it
   uint32_t next = 0;         ///< index of the next instruction in the program
   uint64_t executed = 0;     ///< instructions
