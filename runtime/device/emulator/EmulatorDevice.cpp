@@ -10,7 +10,6 @@
 #include "zorse/device/LaunchChecks.h"
 
 #include <algorithm>
-#include <cstring>
 #include <fmt/format.h>
 #include <mutex>
 
@@ -94,24 +93,6 @@ public:
     if (!address)
       return address.takeError();
     return std::unique_ptr<Buffer>(new EmulatedBuffer(*machine, *address, bytes));
-  }
-
-  Status upload(Buffer &to, size_t offset, std::span<const uint8_t> from) override {
-    for (Status status : {mayNot("upload"), checkCopy("upload", to, offset, from.size())})
-      if (!status)
-        return status;
-    if (!from.empty())
-      std::memcpy(reinterpret_cast<uint8_t *>(to.address()) + offset, from.data(), from.size());
-    return Status::success();
-  }
-
-  Status download(const Buffer &from, size_t offset, std::span<uint8_t> to) override {
-    for (Status status : {mayNot("download"), checkCopy("download", from, offset, to.size())})
-      if (!status)
-        return status;
-    if (!to.empty())
-      std::memcpy(to.data(), reinterpret_cast<const uint8_t *>(from.address()) + offset, to.size());
-    return Status::success();
   }
 
   Result<std::unique_ptr<Module>> load(const CodeObject &object) override {

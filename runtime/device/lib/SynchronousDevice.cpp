@@ -9,6 +9,7 @@
 #include "zorse/device/LaunchChecks.h"
 
 #include <chrono>
+#include <cstring>
 
 namespace zorse {
 
@@ -33,6 +34,24 @@ struct SynchronousDevice::Recording final : Graph {
   std::vector<RecordedLaunch> launches;
   size_t kernelCount = 0;
 };
+
+Status SynchronousDevice::upload(Buffer &to, size_t offset, std::span<const uint8_t> from) {
+  for (Status status : {mayNot("upload"), checkCopy("upload", to, offset, from.size())})
+    if (!status)
+      return status;
+  if (!from.empty())
+    std::memcpy(reinterpret_cast<uint8_t *>(to.address()) + offset, from.data(), from.size());
+  return Status::success();
+}
+
+Status SynchronousDevice::download(const Buffer &from, size_t offset, std::span<uint8_t> to) {
+  for (Status status : {mayNot("download"), checkCopy("download", from, offset, to.size())})
+    if (!status)
+      return status;
+  if (!to.empty())
+    std::memcpy(to.data(), reinterpret_cast<const uint8_t *>(from.address()) + offset, to.size());
+  return Status::success();
+}
 
 Status SynchronousDevice::launch(Module &module, std::span<const uint64_t> slots,
                                  const Sizes &sizes) {

@@ -56,21 +56,6 @@ public:
       return status.takeError();
     return std::unique_ptr<Buffer>(new ReferenceBuffer(bytes));
   }
-  Status upload(Buffer &to, size_t offset, std::span<const uint8_t> from) override {
-    for (Status status : {mayNot("upload"), checkCopy("upload", to, offset, from.size())})
-      if (!status)
-        return status;
-    std::memcpy(reinterpret_cast<void *>(to.address() + offset), from.data(), from.size());
-    return Status::success();
-  }
-  Status download(const Buffer &from, size_t offset, std::span<uint8_t> to) override {
-    for (Status status : {mayNot("download"), checkCopy("download", from, offset, to.size())})
-      if (!status)
-        return status;
-    std::memcpy(to.data(), reinterpret_cast<const void *>(from.address() + offset), to.size());
-    return Status::success();
-  }
-
   Result<std::unique_ptr<Module>> load(const CodeObject &object) override {
     if (Status status = mayNot("load"); !status)
       return status.takeError();

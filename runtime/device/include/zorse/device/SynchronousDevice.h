@@ -7,8 +7,9 @@
 //
 // What host, emulator and the fakes of the tests share: each launch has finished when
 // it returns, so the stream is the caller's own time, and a graph is a list of
-// launches with copies of their arguments. A device that derives from this one
-// implements run(), and calls mayNot() first in whatever capture() rules out.
+// launches with copies of their arguments; and device addresses are addresses of this
+// process, so that a copy is a memcpy. A device that derives from this one implements
+// run(), and calls mayNot() first in whatever else capture() rules out.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
@@ -21,6 +22,8 @@ namespace zorse {
 
 class SynchronousDevice : public Device {
 public:
+  Status upload(Buffer &to, size_t offset, std::span<const uint8_t> from) override;
+  Status download(const Buffer &from, size_t offset, std::span<uint8_t> to) override;
   Status launch(Module &module, std::span<const uint64_t> slots, const Sizes &sizes) final;
   bool asynchronous() const final { return false; }
   Status synchronize() override;
