@@ -112,8 +112,7 @@ struct Instruction {
   Operand dst;       ///< vdst or sdst
   Operand scalarDst; ///< carry or condition of a VALU op (vcc when implicit); sdst of v_cmp is dst
   std::array<Operand, 3> src;
-  Operand carryIn;      ///< v_cndmask, v_addc, v_div_fmas: a lane mask
-  bool tiedOld = false; ///< DPP: lanes without a source keep dst
+  Operand carryIn; ///< v_cndmask, v_addc, v_div_fmas: a lane mask
 
   // Vector modifiers.
   bool clamp = false;
@@ -126,14 +125,12 @@ struct Instruction {
 
   // Memory. Loads write dst; stores and atomics read data. dst is None for no-return atomics and
   // for loads into LDS.
-  Operand address;  ///< vaddr (1 or 2 dwords), or the DS address; None when off
-  Operand address2; ///< unused by gfx9 encodings but buffer idxen+offen, whose address has 2 dwords
+  Operand address; ///< vaddr (1 or 2 dwords), or the DS address; None when off
   Operand data, data2;
   Operand base;    ///< saddr (2 dwords, or 1 for scratch), srsrc (4), sbase (2 or 4)
   Operand soffset; ///< buffer and SMEM
   int32_t offset = 0, offset1 = 0; ///< signed bytes; ds_read2: offset0 and offset1 as encoded
   bool offen = false, idxen = false, lds = false, gds = false;
-  uint8_t cachePolicy = 0;
 
   // Control. imm: simm16 of SOPK and SOPP, sign extended; branch: target PC.
   int64_t imm = 0;

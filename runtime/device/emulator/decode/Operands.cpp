@@ -199,16 +199,13 @@ private:
         continue;
       }
       if (isTied(i) && !readsResult()) {
-        out.tiedOld = out.tiedOld || out.isDpp;
         if (!out.isDpp && (modifiers & 4)) // v_cvt_sr picks its byte with it
           out.src[2].opSel = true;
         modifiers = 0;
         continue;
       }
-      if (isTied(i) && out.isDpp && i == line.desc.getNumDefs() && sources == 0) {
-        out.tiedOld = true;
+      if (isTied(i) && out.isDpp && i == line.desc.getNumDefs() && sources == 0)
         continue;
-      }
       if (!isSource(i)) {
         if (numPlain < plain.size())
           plain[numPlain++] = immediate(i);
@@ -296,8 +293,6 @@ private:
       } else if (hasImmediate && !offsetTaken) {
         out.offset = static_cast<int32_t>(immediate(i));
         offsetTaken = true;
-      } else {
-        out.cachePolicy = static_cast<uint8_t>(immediate(i));
       }
     }
     if (out.dst)
@@ -324,7 +319,6 @@ private:
     std::string_view offset = modifier(out.text, "offset:");
     out.offset = number(offset);
     out.lds = contains(out.mnemonic, "_load_lds_");
-    takeCachePolicy();
     bool isAccess = out.address || out.data || out.dst || out.base || out.lds ||
                     contains(out.mnemonic, "_load_");
     if (isAccess)
@@ -361,17 +355,8 @@ private:
       }
     }
     out.offset = number(modifier(out.text, "offset:"));
-    takeCachePolicy();
     if (sawResource)
       out.wait = WaitCounter::Vm;
-  }
-
-  void takeCachePolicy() {
-    constexpr std::pair<std::string_view, int> bits[] = {{" sc0", 1}, {" glc", 1},  {" nt", 2},
-                                                         {" slc", 2}, {" sc1", 16}, {" scc", 16}};
-    for (const auto &[word, bit] : bits)
-      if (contains(out.text, word))
-        out.cachePolicy |= static_cast<uint8_t>(bit);
   }
 
   void local() {

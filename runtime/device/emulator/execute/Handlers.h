@@ -17,6 +17,7 @@
 #include "zorse/desc/TargetDesc.h"
 
 #include <cstddef>
+#include <span>
 #include <string_view>
 
 namespace zorse::emulator {
@@ -26,8 +27,8 @@ struct HandlerEntry {
   Handler handler;
 };
 
-/// The entry of that name, or null.
-template <size_t N> Handler findEntry(const HandlerEntry (&entries)[N], std::string_view mnemonic) {
+/// The handler of that name, or null.
+inline Handler findEntry(std::span<const HandlerEntry> entries, std::string_view mnemonic) {
   for (const HandlerEntry &entry : entries)
     if (entry.mnemonic == mnemonic)
       return entry.handler;

@@ -24,7 +24,7 @@ void pull(Wave &wave, const Instruction &ins) {
     source.lane[l] = exec >> l & 1 ? data[l] : 0;
   for (int l = 0; l < waveSize; ++l)
     result.lane[l] = source.lane[(address[l] + uint32_t(ins.offset)) / 4 % waveSize];
-  writeLanes(wave.vgpr[ins.dst.index], result.lane, exec);
+  blendLanes(wave.vgpr[ins.dst.index].lane, result.lane, exec);
 }
 
 /// Each lane names the lane that it writes; of several the highest wins, and what nobody writes
@@ -37,7 +37,7 @@ void push(Wave &wave, const Instruction &ins) {
   for (int l = 0; l < waveSize; ++l)
     if (exec >> l & 1)
       result.lane[(address[l] + uint32_t(ins.offset)) / 4 % waveSize] = data[l];
-  writeLanes(wave.vgpr[ins.dst.index], result.lane, exec);
+  blendLanes(wave.vgpr[ins.dst.index].lane, result.lane, exec);
 }
 
 /// The lane that lane `l` reads, by the pattern that the offset encodes. Patterns work within 32
@@ -70,7 +70,7 @@ void swizzle(Wave &wave, const Instruction &ins) {
     uint32_t from = swizzled(static_cast<uint32_t>(ins.offset) & 0xffff, uint32_t(l));
     result.lane[l] = exec >> from & 1 ? data[from] : 0;
   }
-  writeLanes(wave.vgpr[ins.dst.index], result.lane, exec);
+  blendLanes(wave.vgpr[ins.dst.index].lane, result.lane, exec);
 }
 
 constexpr HandlerEntry exchanges[] = {

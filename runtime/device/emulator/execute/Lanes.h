@@ -14,6 +14,8 @@
 
 #include "execute/Wave.h"
 
+#include <immintrin.h>
+
 namespace zorse::emulator {
 
 /// 64 values of a dword operand: the register itself, or a copy in every lane of a scalar.
@@ -31,13 +33,20 @@ inline const uint32_t *lanesOf(const Wave &wave, const Operand &operand, LaneDwo
 }
 
 /// Writes the lanes that `mask` names.
-inline void writeLanes(LaneDwords &to, const uint32_t *from, uint64_t mask) {
+inline void blendLanes(uint32_t *to, const uint32_t *from, uint64_t mask) {
   if (mask == ~uint64_t(0)) {
-    std::memcpy(to.lane, from, sizeof to.lane);
+    std::memcpy(to, from, sizeof(LaneDwords));
     return;
   }
-  for (int l = 0; l < waveSize; ++l)
-    to.lane[l] = mask >> l & 1 ? from[l] : to.lane[l];
+  // The bit of each lane moves to the sign, which is what a blend looks at.
+  const __m256i shifts = _mm256_setr_epi32(31, 30, 29, 28, 27, 26, 25, 24);
+  for (int l = 0; l < waveSize; l += 8) {
+    __m256i chosen = _mm256_sllv_epi32(_mm256_set1_epi32(int(mask >> l & 0xff)), shifts);
+    __m256 old = _mm256_loadu_ps(reinterpret_cast<const float *>(to + l));
+    __m256 fresh = _mm256_loadu_ps(reinterpret_cast<const float *>(from + l));
+    _mm256_storeu_ps(reinterpret_cast<float *>(to + l),
+                     _mm256_blendv_ps(old, fresh, _mm256_castsi256_ps(chosen)));
+  }
 }
 
 } // namespace zorse::emulator

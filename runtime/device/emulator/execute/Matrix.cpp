@@ -92,7 +92,7 @@ Handler refuseModifiers(const MatrixOp &op, const Instruction &in, const TargetD
 void moveLanes(Wave &wave, const Instruction &in) {
   LaneDwords space;
   const uint32_t *from = lanesOf(wave, in.src[0], space);
-  writeLanes(wave.vgpr[in.dst.index], from, wave.exec());
+  blendLanes(wave.vgpr[in.dst.index].lane, from, wave.exec());
 }
 
 } // namespace

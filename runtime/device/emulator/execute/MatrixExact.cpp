@@ -9,26 +9,18 @@
 namespace zorse::emulator {
 namespace {
 
-template <Element E, int M, int N, int K, int Blocks> constexpr MatrixEntry entry() {
-  constexpr MatrixOp op{.a = E, .b = E, .m = M, .n = N, .k = K, .blocks = Blocks};
-  return {op, matrix::multiply<op>};
-}
-
 using enum Element;
 constexpr MatrixEntry entries[] = {
-    entry<I8, 32, 32, 4, 2>(),  entry<I8, 16, 16, 4, 4>(),  entry<I8, 4, 4, 4, 16>(),
-    entry<I8, 32, 32, 8, 1>(),  entry<I8, 16, 16, 16, 1>(), entry<I8, 32, 32, 16, 1>(),
-    entry<I8, 16, 16, 32, 1>(), entry<I8, 32, 32, 32, 1>(), entry<I8, 16, 16, 64, 1>(),
-    entry<F64, 16, 16, 4, 1>(), entry<F64, 4, 4, 4, 4>(),
+    matrix::sameElements<I8, 32, 32, 4, 2>(),  matrix::sameElements<I8, 16, 16, 4, 4>(),
+    matrix::sameElements<I8, 4, 4, 4, 16>(),   matrix::sameElements<I8, 32, 32, 8, 1>(),
+    matrix::sameElements<I8, 16, 16, 16, 1>(), matrix::sameElements<I8, 32, 32, 16, 1>(),
+    matrix::sameElements<I8, 16, 16, 32, 1>(), matrix::sameElements<I8, 32, 32, 32, 1>(),
+    matrix::sameElements<I8, 16, 16, 64, 1>(), matrix::sameElements<F64, 16, 16, 4, 1>(),
+    matrix::sameElements<F64, 4, 4, 4, 4>(),
 };
 
 } // namespace
 
-Handler findMatrixExact(const MatrixOp &op) {
-  for (const MatrixEntry &entry : entries)
-    if (entry.op == op)
-      return entry.handler;
-  return nullptr;
-}
+Handler findMatrixExact(const MatrixOp &op) { return findEntry(entries, op); }
 
 } // namespace zorse::emulator

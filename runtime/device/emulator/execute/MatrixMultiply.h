@@ -268,4 +268,12 @@ template <MatrixOp Op> void multiply(Wave &wave, const Instruction &in) {
   wave.counts->matrixFlopsUseful += 2 * useful;
 }
 
+/// The product of two factors of one type.
+template <Element E, int M, int N, int K, int Blocks, bool Flushes = false>
+constexpr MatrixEntry sameElements() {
+  constexpr MatrixOp op{
+      .a = E, .b = E, .m = M, .n = N, .k = K, .blocks = Blocks, .flushes = Flushes};
+  return {op, multiply<op>};
+}
+
 } // namespace zorse::emulator::matrix

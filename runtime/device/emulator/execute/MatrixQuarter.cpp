@@ -28,11 +28,6 @@ constexpr MatrixEntry entries[] = {
 
 } // namespace
 
-Handler findMatrixQuarter(const MatrixOp &op) {
-  for (const MatrixEntry &entry : entries)
-    if (entry.op == op)
-      return entry.handler;
-  return nullptr;
-}
+Handler findMatrixQuarter(const MatrixOp &op) { return findEntry(entries, op); }
 
 } // namespace zorse::emulator

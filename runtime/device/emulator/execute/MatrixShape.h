@@ -21,6 +21,7 @@
 #include "execute/Handlers.h"
 
 #include <optional>
+#include <span>
 
 namespace zorse::emulator {
 
@@ -57,6 +58,14 @@ struct MatrixEntry {
   MatrixOp op;
   Handler handler;
 };
+
+/// The handler of that operation, or null.
+inline Handler findEntry(std::span<const MatrixEntry> entries, const MatrixOp &op) {
+  for (const MatrixEntry &entry : entries)
+    if (entry.op == op)
+      return entry.handler;
+  return nullptr;
+}
 
 /// "v_mfma_f32_32x32x8bf16_1k", "v_mfma_f32_32x32x4_2b_f16", "v_smfmac_i32_16x16x64_i8", … Nothing
 /// for any other word. Says what is meant, not whether there is such an instruction.

@@ -70,11 +70,6 @@ constexpr MatrixEntry entries[] = {
 
 } // namespace
 
-Handler findMatrixSparse(const MatrixOp &op) {
-  for (const MatrixEntry &entry : entries)
-    if (entry.op == op)
-      return entry.handler;
-  return nullptr;
-}
+Handler findMatrixSparse(const MatrixOp &op) { return findEntry(entries, op); }
 
 } // namespace zorse::emulator

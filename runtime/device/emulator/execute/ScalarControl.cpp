@@ -296,9 +296,8 @@ bool writeModeRegister(Wave &wave, uint32_t value) {
 
 Handler findScalar(const Instruction &instruction) {
   for (auto family : {scalarBinary(), scalarUnary(), scalarControl()})
-    for (const HandlerEntry &entry : family)
-      if (entry.mnemonic == instruction.mnemonic)
-        return entry.handler;
+    if (Handler handler = findEntry(family, instruction.mnemonic))
+      return handler;
   return nullptr;
 }
 
