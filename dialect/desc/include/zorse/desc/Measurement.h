@@ -23,6 +23,9 @@ struct Measurement {
   double lowUs = 0, highUs = 0; ///< 95 % interval of the median
   int64_t samples = 0;
   double flops = 0, bytes = 0; ///< of one launch
+  /// The conditions, canonical JSON: {"cache":"cold","clock_mhz":2600,"load":0.1,…}; what could not
+  /// be read is absent.
+  std::string environment = "{}";
 };
 
 /// How a candidate compared with the fp64 reference.
