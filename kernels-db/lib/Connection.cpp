@@ -16,9 +16,9 @@ Error databaseError(std::string message) { return {ErrorCode::Database, std::mov
 // Statement
 
 Statement::Statement(const Connection &connection, sqlite3_stmt *handle)
-    : connection(&connection), handle(handle) {}
+    : connection(&connection), handle(handle, Returner{&connection}) {}
 
-void Statement::Finalizer::operator()(sqlite3_stmt *handle) const { sqlite3_finalize(handle); }
+void Statement::Returner::operator()(sqlite3_stmt *handle) const { connection->giveBack(handle); }
 
 Result<bool> Statement::step() {
   if (bindStatus != SQLITE_OK)
@@ -183,10 +183,28 @@ Status Connection::execute(std::string_view sql) const {
   return code == SQLITE_OK ? Status() : Status(failure(code));
 }
 
+void Connection::Finalizer::operator()(sqlite3_stmt *handle) const { sqlite3_finalize(handle); }
+
+// Reset first: a statement half-way through its rows holds a lock, and bound bytes may be gone.
+void Connection::giveBack(sqlite3_stmt *statement) const {
+  constexpr size_t mostIdle = 64;
+  std::unique_ptr<sqlite3_stmt, Finalizer> owned(statement);
+  sqlite3_reset(statement);
+  sqlite3_clear_bindings(statement);
+  if (idle.size() >= mostIdle)
+    idle.erase(idle.begin());
+  idle.try_emplace(sqlite3_sql(statement), std::move(owned));
+}
+
 Result<Statement> Connection::prepare(std::string_view sql) const {
+  if (auto known = idle.find(sql); known != idle.end()) {
+    sqlite3_stmt *statement = known->second.release();
+    idle.erase(known);
+    return Statement(*this, statement);
+  }
   sqlite3_stmt *statement = nullptr;
-  int code = sqlite3_prepare_v2(handle.get(), sql.data(), static_cast<int>(sql.size()), &statement,
-                                nullptr);
+  int code = sqlite3_prepare_v3(handle.get(), sql.data(), static_cast<int>(sql.size()),
+                                SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
   if (code != SQLITE_OK)
     return failure(code);
   return Statement(*this, statement);

@@ -15,6 +15,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -28,7 +29,8 @@ namespace zorse::db {
 
 class Connection;
 
-/// One run of one SQL text. Columns are numbered from 0 and valid until the next step().
+/// One run of one SQL text. Columns are numbered from 0 and valid until the next step(). Ends
+/// before its connection.
 class Statement {
 public:
   Statement(const Connection &connection, sqlite3_stmt *handle);
@@ -54,11 +56,13 @@ public:
   }
 
 private:
-  struct Finalizer {
+  /// Hands the compiled text back to the connection, for its next run.
+  struct Returner {
+    const Connection *connection;
     void operator()(sqlite3_stmt *handle) const;
   };
   const Connection *connection;
-  std::unique_ptr<sqlite3_stmt, Finalizer> handle;
+  std::unique_ptr<sqlite3_stmt, Returner> handle;
   int bindStatus = 0;
 };
 
@@ -73,6 +77,7 @@ public:
 
   /// Runs SQL texts without parameters, separated by semicolons.
   Status execute(std::string_view sql) const;
+  /// Compiles the text, or takes up a compiled one that no Statement is running.
   Result<Statement> prepare(std::string_view sql) const;
   /// prepare() with the arguments bound to ?1, ?2, … An empty optional binds NULL. Bytes must
   /// outlive the statement, text is copied.
@@ -103,8 +108,15 @@ private:
   struct Closer {
     void operator()(sqlite3 *handle) const;
   };
+  struct Finalizer {
+    void operator()(sqlite3_stmt *handle) const;
+  };
+  friend class Statement;
   Connection() = default;
+  void giveBack(sqlite3_stmt *statement) const;
   std::unique_ptr<sqlite3, Closer> handle;
+  /// Compiled texts that are not running: compiling takes several times as long as running one.
+  mutable std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalizer>, std::less<>> idle;
   std::string file;
   bool writable = false;
   std::chrono::milliseconds busyTimeout{0};
