@@ -211,6 +211,19 @@ const Case cases[] = {
      "chunk=64,block_p=16,waves=8",
      "gfx942",
      {{"tokens", 41}, {"batch", 2}}},
+    // The state goes from split to split; with 41 tokens some splits have none.
+    {"ssd_splits",
+     R"({"op":"ssd_scan","num_heads":6,"num_kv_heads":2,"head_dim":40,"d_state":24,)"
+     R"("dt_stride":11,"dt_offset":3})",
+     "chunk=16,block_p=8,waves=1,seq_splits=4",
+     "gfx942",
+     {{"tokens", 150}, {"batch", 3}}},
+    {"ssd_splits_f32",
+     R"({"op":"ssd_scan","num_heads":2,"num_kv_heads":2,"head_dim":32,"d_state":16,)"
+     R"("dt_stride":2,"dtype":"f32"})",
+     "chunk=16,block_p=32,waves=2,seq_splits=8",
+     "gfx90a",
+     {{"tokens", 41}, {"batch", 1}}},
 };
 
 // Two waves share the positions of a block: maxima and sums cross waves, probabilities go through
