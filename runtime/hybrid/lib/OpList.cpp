@@ -7,8 +7,9 @@
 #include "zorse/hybrid/OpList.h"
 
 #include <algorithm>
+#include <fmt/format.h>
+#include <map>
 #include <optional>
-#include <set>
 
 namespace zorse {
 
@@ -109,11 +110,28 @@ GqaOps describeGqa(OpMaker &maker, const GqaMixer &m, int64_t h) {
   return ops;
 }
 
-/// Collects (op, tuning point) pairs in order, each once.
+/// Collects (op, tuning point) pairs in order of first use, each once, and counts them.
 class OpCollector {
 public:
   OpCollector(const OpListOptions &options) : options(options) {}
 
+  /// One pass through the model: `rows` of its tokens get logits.
+  void addPass(const ModelOps &ops, int64_t tokens, int64_t batch, bool decode, int64_t rows) {
+    add(ops.embed, tokens, batch);
+    for (const LayerOps &layer : ops.layers)
+      addLayer(layer, tokens, batch, decode);
+    if (rows == 0)
+      return;
+    if (rows != tokens)
+      add(ops.gather, rows, batch);
+    for (const OpDesc *op : {&ops.finalNorm, &ops.head, &ops.argmax})
+      add(*op, rows, batch);
+  }
+
+  std::vector<OpUse> uses;
+  int64_t context = 1; ///< of the pass that is being added
+
+private:
   void add(const OpDesc &op, int64_t tokens, int64_t batch) {
     const Sizes all = {{"tokens", tokens},
                        {"batch", batch},
@@ -125,8 +143,11 @@ public:
     for (const SizeSpec &size : op.spec().sizes)
       point[size.name] = all.at(size.name);
     OpDesc tuned = op.withTuningPoint(point);
-    if (seen.insert(tuned.canonicalJson() + tuned.tuningPointJson()).second)
-      ops.push_back(std::move(tuned));
+    auto [place, isNew] =
+        places.try_emplace(tuned.canonicalJson() + tuned.tuningPointJson(), uses.size());
+    if (isNew)
+      uses.push_back({std::move(tuned), 0});
+    ++uses[place->second].launches;
   }
 
   void addLayer(const LayerOps &layer, int64_t tokens, int64_t batch, bool decode) {
@@ -160,13 +181,9 @@ public:
       add(*op, tokens, batch);
   }
 
-  std::vector<OpDesc> ops;
-  int64_t context = 1; ///< of the pass that is being added
-
-private:
   static bool hasOp(const OpDesc &op) { return !op.canonicalJson().empty(); }
   const OpListOptions &options;
-  std::set<std::string> seen;
+  std::map<std::string, size_t> places;
 };
 
 } // namespace
@@ -210,22 +227,44 @@ Result<std::vector<OpDesc>> listOps(const ModelConfig &config, DType dtype,
   if (!ops)
     return ops.takeError();
   OpCollector collector(options);
-  auto addPass = [&](int64_t tokens, int64_t batch, bool decode) {
-    collector.context = decode ? options.context : tokens; // a prompt from its beginning
-    collector.add(ops->embed, tokens, batch);
-    for (const LayerOps &layer : ops->layers)
-      collector.addLayer(layer, tokens, batch, decode);
-    if (!decode)
-      collector.add(ops->gather, batch, batch);
-    collector.add(ops->finalNorm, batch, batch);
-    collector.add(ops->head, batch, batch);
-    collector.add(ops->argmax, batch, batch);
-  };
-  for (int64_t batch : options.decodeBatches)
-    addPass(batch, batch, true);
-  for (int64_t tokens : options.prefillTokens)
-    addPass(tokens, 1, false);
-  return std::move(collector.ops);
+  for (int64_t batch : options.decodeBatches) {
+    collector.context = options.context;
+    collector.addPass(*ops, batch, batch, true, batch);
+  }
+  for (int64_t tokens : options.prefillTokens) {
+    collector.context = tokens; // a prompt from its beginning
+    collector.addPass(*ops, tokens, 1, false, 1);
+  }
+  std::vector<OpDesc> listed;
+  for (OpUse &use : collector.uses)
+    listed.push_back(std::move(use.op));
+  return listed;
+}
+
+Result<std::vector<OpUse>> listUses(const ModelConfig &config, DType dtype, const EngineStep &step,
+                                    const OpListOptions &options) {
+  if (step.batch < 1 || step.batch > options.numSlots || (!step.decode && step.batch != 1))
+    return usageError(fmt::format("a step takes 1 to {} sequences (a prefill 1), found {}",
+                                  options.numSlots, step.batch));
+  if (step.context < 1 || step.context > options.maxLen)
+    return usageError(fmt::format("a step has 1 to {} tokens of context, found {}", options.maxLen,
+                                  step.context));
+  Result<ModelOps> ops = describeOps(config, dtype, std::max(options.passTokens, options.numSlots));
+  if (!ops)
+    return ops.takeError();
+  OpCollector collector(options);
+  if (step.decode) {
+    collector.context = step.context;
+    collector.addPass(*ops, step.batch, step.batch, true, step.batch);
+    return std::move(collector.uses);
+  }
+  for (int64_t done = 0; done < step.context;) {
+    int64_t tokens = std::min(options.passTokens, step.context - done);
+    done += tokens;
+    collector.context = done;
+    collector.addPass(*ops, tokens, 1, false, done == step.context ? 1 : 0);
+  }
+  return std::move(collector.uses);
 }
 
 } // namespace zorse

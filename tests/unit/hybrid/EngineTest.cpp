@@ -14,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
 #include <set>
 
 namespace zorse {
@@ -305,6 +306,66 @@ TEST_F(EngineTest, ListsEveryOpThatARunAsksFor) {
     }
     EXPECT_EQ(names, asked) << name;
   }
+}
+
+/// Launches of one step by kind, as listUses() says.
+std::map<std::string, int64_t> launchesOf(const ModelConfig &config, const EngineStep &step,
+                                          const OpListOptions &options) {
+  std::map<std::string, int64_t> launches;
+  auto uses = listUses(config, DType::F32, step, options);
+  EXPECT_TRUE(uses) << (uses ? "" : uses.error().message);
+  for (const OpUse &use : *uses)
+    launches[use.op.kind()] += use.launches;
+  return launches;
+}
+
+TEST_F(EngineTest, UsesAreTheLaunchesOfAStep) {
+  for (const char *name :
+       {"zebra-stories-260k", "mambainllama-stories-260k", "llama-stories-260k"}) {
+    auto loaded = Model::load(golden(name), *device, {.dtype = DType::F32});
+    ASSERT_TRUE(loaded);
+    std::set<std::string> points; ///< (op, bucket) that were really needed
+    Dispatcher fresh(*device, nullptr, [&](const OpDesc &op, const Sizes &sizes) {
+      points.insert(op.canonicalJson() + op.withTuningPoint(sizes).tuningPointJson());
+      return describeAsCode(op, device->target());
+    });
+    auto engine = Engine::create(**loaded, fresh, {.numSlots = 1, .maxLen = 32, .prefillChunk = 4});
+    ASSERT_TRUE(engine) << engine.error().message;
+    const ModelConfig &config = (*loaded)->config();
+    const OpListOptions options{.maxLen = 32, .numSlots = 1, .passTokens = 4};
+    std::set<std::string> listed;
+    auto since = [&](std::map<std::string, Dispatcher::KindTime> before) {
+      std::map<std::string, int64_t> launches;
+      for (const auto &[kind, time] : fresh.times())
+        if (int64_t count = time.launches - before[kind].launches)
+          launches[kind] = count;
+      return launches;
+    };
+    const int32_t slot = *(*engine)->open();
+    const std::vector<int32_t> tokens = {1, 403, 407, 5, 6, 7}; // passes of 4 and 2
+    const Engine::Run run{slot, tokens};
+    auto before = fresh.times();
+    ASSERT_TRUE((*engine)->prefill({&run, 1}));
+    ASSERT_TRUE((*engine)->argmax());
+    EngineStep prompt{.decode = false, .batch = 1, .context = 6};
+    EXPECT_EQ(since(before), launchesOf(config, prompt, options)) << name;
+    before = fresh.times();
+    const int32_t next = 9;
+    ASSERT_TRUE((*engine)->decodeStep({&slot, 1}, {&next, 1}));
+    ASSERT_TRUE((*engine)->argmax());
+    EngineStep decode{.decode = true, .batch = 1, .context = 7};
+    EXPECT_EQ(since(before), launchesOf(config, decode, options)) << name;
+    for (const EngineStep &step : {prompt, decode}) {
+      auto uses = listUses(config, DType::F32, step, options);
+      for (const OpUse &use : *uses)
+        listed.insert(use.op.canonicalJson() +
+                      use.op.withTuningPoint(bucketOf(use.op.spec(), use.op.tuningPoint()))
+                          .tuningPointJson());
+    }
+    EXPECT_EQ(listed, points) << name;
+  }
+  auto refused = listUses(model->config(), DType::F32, {.batch = 9}, {.numSlots = 8});
+  EXPECT_EQ(refused.error().message, "a step takes 1 to 8 sequences (a prefill 1), found 9");
 }
 
 TEST_F(EngineTest, AMissingKernelIsAnError) {

@@ -63,6 +63,25 @@ struct OpListOptions {
   int64_t passTokens = 512;                   ///< EngineOptions::prefillChunk
 };
 
+/// One step of an engine: a decode step of `batch` sequences, or the prefill of one prompt.
+struct EngineStep {
+  bool decode = true;
+  int64_t batch = 1;      ///< sequences that decode; 1 in prefill
+  int64_t context = 1024; ///< longest cached length after the step; in prefill the prompt's tokens
+};
+
+/// An op at the sizes of a launch, and how many launches of one step have these sizes.
+struct OpUse {
+  OpDesc op;
+  int64_t launches = 0;
+};
+
+/// Every launch that the engine makes in one step, argmax of the logits included. A prompt longer
+/// than passTokens takes several passes, each over a longer cache. Of `options` only maxLen,
+/// numSlots and passTokens count. Errors: Usage for a step that does not fit maxLen or numSlots.
+Result<std::vector<OpUse>> listUses(const ModelConfig &config, DType dtype, const EngineStep &step,
+                                    const OpListOptions &options = {});
+
 /// Every distinct op of the model with every tuning point at which it runs, in order of first use;
 /// no (op, tuning point) pair twice.
 Result<std::vector<OpDesc>> listOps(const ModelConfig &config, DType dtype,
