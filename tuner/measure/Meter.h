@@ -5,69 +5,81 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// What one number means. A *sample* is the mean time of a few launches in a row,
-// enough of them to last MeasureOptions::sampleSeconds; a *measurement* is the
-// median of the samples with its 95 % interval by order statistics.
+// README.md tells the method and why. In short: a *sample* is the mean time of
+// launches that together last MeasureOptions::sampleSeconds, between two events of
+// the device; a *measurement* is the median of the samples with its 95 % interval.
 //
-// * Place: the tuning point at full lengths, inputs as fillOperands() makes them.
-// * Caches: launches rotate over copies of the operands that together exceed a
-//   core's own cache, because between two calls of one layer's kernel a model runs
-//   all its other layers. A cache that the whole socket shares stays warm, as it
-//   does for weights that fit it. The method text of a measurement says which.
-// * Order: screening samples one candidate after the other and gives up early on
-//   one that is hopeless. The finalists are sampled in interleaved rounds, so that
-//   a machine that slows down slows all of them alike.
-// * State: InOut operands are restored before each sample, outside of the timed
-//   part. Within a sample an update runs on its own result; its cost does not
-//   depend on the values, which stay bounded.
-// * A first launch of every candidate warms code, pages and thread pool, untimed.
+// A sample is taken in one or more *stretches* of launches without a pause. Between
+// two stretches, untimed, the state that launches have changed is restored and, where
+// rotation alone does not do it, the caches are flushed.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "measure/Environment.h"
+#include "measure/OperandCopies.h"
 #include "measure/Statistics.h"
-#include "verify/DeviceOperands.h"
 
 #include "zorse/desc/Measurement.h"
-#include "zorse/tuner/Tuner.h"
+#include "zorse/tuner/Laboratory.h"
 
 namespace zorse::tuner {
 
 /// A loaded candidate with its launches prepared and its samples so far.
 struct Contender {
   std::unique_ptr<Module> module;
-  std::vector<Binding> bindings; ///< one for each copy of the operands
-  int64_t launches = 1;          ///< of one sample
-  std::vector<double> samples;   ///< microseconds
+  LaunchRow row;
+  int64_t launches = 1;        ///< of one stretch
+  int64_t stretches = 1;       ///< of one sample
+  bool beaten = false;         ///< left the rounds early
+  std::vector<double> samples; ///< microseconds of one launch, in the order in which they were taken
 };
 
 class Meter {
 public:
+  /// Makes operands at the tuning point. `lastLevelCacheBytes` 0: of the machine or the target.
+  /// Errors: no memory; the sizes contradict one another.
   static Result<Meter> create(Device &device, const OpDesc &op, const MeasureOptions &options,
-                              uint64_t seed);
+                              uint64_t seed, int64_t lastLevelCacheBytes = 0);
 
+  /// Binds the operands, launches until times stop falling, and fixes how many launches make a
+  /// sample.
   Result<Contender> prepare(std::unique_ptr<Module> module);
-  /// Takes one more sample.
-  Status sample(Contender &contender);
-  /// Samples until `count`, or until the contender is hopeless (0: never): all of its first three
-  /// samples above `hopelessUs`, or at any time all above twice that.
-  Status screen(Contender &contender, int64_t count, double hopelessUs);
-  /// Interleaved rounds over all contenders until each has `count` new samples; `stop` ends them
-  /// early, after a whole round.
-  Status rounds(std::vector<Contender> &contenders, int64_t count, const std::atomic<bool> *stop);
 
+  /// Takes options.screenSamples, or fewer if the contender is hopeless (0: never): all of its
+  /// first three samples above `hopelessUs`, or at any time all above twice that.
+  Status screen(Contender &contender, double hopelessUs);
+
+  /// Samples all contenders anew, in interleaved rounds, until each that can still win or tie is
+  /// known to options.precision, or to options.maxSamples, or until options.budgetSeconds have
+  /// passed. One that is clearly beaten leaves early. `stop` ends them after a whole round; the
+  /// samples so far stay valid.
+  Status rounds(std::vector<Contender> &contenders, const std::atomic<bool> *stop);
+
+  /// `how` goes into the method: "screening samples", "interleaved rounds".
   Measurement measurement(const Contender &contender, std::string_view how) const;
 
 private:
-  Meter(Device &device, MeasureOptions options, OperandSet pristine)
-      : device(&device), options(options), pristine(std::move(pristine)) {}
+  Meter(Device &device, const MeasureOptions &options, OperandCopies operands)
+      : device(&device), options(options), operands(std::move(operands)) {}
+
+  Result<double> stretch(Contender &contender, int64_t launches, bool flush);
+  Status sample(Contender &contender);
+  Status flushCaches();
+  Status measureOverhead();
+  void noteDrift(const std::vector<Contender> &contenders);
 
   Device *device;
   MeasureOptions options;
-  OperandSet pristine;
-  std::vector<DeviceOperands> copies;
-  bool inPlace = false;
+  OperandCopies operands;
+  int64_t nextCopy = 0;    ///< goes on from contender to contender, so that nobody finds a warm one
+  double overheadUs = 0;   ///< that two events cost
   double flops = 0, bytes = 0;
+  bool flushes = false;    ///< before each stretch
+  std::vector<uint8_t> flushFrom;
+  std::unique_ptr<Buffer> flushTo;
+  CpuTimes begun;          ///< when the samples of now began
+  std::optional<double> drift;
 };
 
 } // namespace zorse::tuner
