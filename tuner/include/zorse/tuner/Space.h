@@ -19,6 +19,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace zorse {
@@ -44,7 +45,8 @@ public:
 
   /// Errors: Usage if no configuration is legal.
   static Result<Space> of(const OpDesc &op, const TargetDesc &target, SearchSpace which);
-  /// Of any configurations, such as those of a recorded sweep; the first counts as the default.
+  /// Of any distinct configurations with the same knobs, at least one, such as those of a recorded
+  /// sweep; the first counts as the default.
   explicit Space(std::vector<KernelConfig> configs);
 
   size_t size() const { return configs.size(); }
@@ -56,14 +58,24 @@ public:
   int place(size_t index, size_t knob) const { return places[index * knobList.size() + knob]; }
   /// The configurations that differ from `index` in exactly one knob, nearest values first.
   std::vector<size_t> neighbours(size_t index) const;
+  /// The configuration with these places, one for each knob.
+  std::optional<size_t> at(const std::vector<int> &places) const;
 
-  int64_t total = 0, legal = 0;  ///< all combinations of values; those within the constraints
-  std::vector<Removal> removals; ///< what each constraint and each pruning rule removed
+  /// What won elsewhere (tuner/space/quick), in the order in which to try it; without the default.
+  std::vector<size_t> favourites;
+  int64_t total = 0, legal = 0; ///< all combinations of values; those within the constraints
+  /// What each constraint removed on its own (so one configuration may count under several), then
+  /// what each pruning rule removed of the rest. Empty in a space made from configurations.
+  std::vector<Removal> removals;
 
 private:
+  uint64_t keyOf(size_t index) const;
+
   std::vector<KernelConfig> configs;
   std::vector<Knob> knobList;
   std::vector<int> places;
+  std::vector<uint64_t> strides; ///< of a knob's place in the key of a configuration
+  std::unordered_map<uint64_t, size_t> byKey;
   std::map<std::string, size_t, std::less<>> byText;
 };
 
