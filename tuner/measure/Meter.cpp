@@ -7,110 +7,184 @@
 #include "measure/Meter.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <fmt/format.h>
+#include <limits>
+#include <nlohmann/json.hpp>
 
 namespace zorse::tuner {
 
 namespace {
-constexpr int64_t maxCopies = 16, maxLaunches = 2000;
-using Clock = std::chrono::steady_clock;
+constexpr int64_t maxLaunches = 2000, maxStretches = 64;
+/// Where no machine tells: 256 MB of Infinity Cache is the most that these GPUs have.
+constexpr int64_t largestCache = int64_t(256) << 20;
+/// A contender is clearly beaten if it is slower by more than this beside the intervals.
+constexpr double beatenMargin = 1.05;
+/// Below so many rounds there is no interval to speak of, whatever the budget.
+constexpr int64_t leastRounds = 3;
 
-double microseconds(Clock::duration elapsed) {
-  return std::chrono::duration<double, std::micro>(elapsed).count();
+int64_t lastLevelCache(const TargetDesc &target) {
+  int64_t bytes = target.isHost() ? readLastLevelCacheBytes() : largestCache;
+  return bytes > 0 ? bytes : largestCache;
 }
+
+double rounded(double value, double unit) { return std::round(value / unit) * unit; }
 } // namespace
 
 Result<Meter> Meter::create(Device &device, const OpDesc &op, const MeasureOptions &options,
-                            uint64_t seed) {
+                            uint64_t seed, int64_t lastLevelCacheBytes) {
   Sizes sizes = consistentSizes(op, {});
-  Result<OperandSet> pristine = OperandSet::create(op, sizes);
-  if (!pristine)
-    return pristine.takeError();
-  if (Status status = fillOperands(op, sizes, seed, pristine->pointers(), Lengths::Full); !status)
-    return status.takeError();
   Result<int64_t> bytes = op.operandBytes(sizes);
   if (!bytes)
     return bytes.takeError();
   Result<int64_t> flops = op.spec().flops.evaluate(op.scope(sizes));
   if (!flops)
     return flops.takeError();
+  if (lastLevelCacheBytes <= 0)
+    lastLevelCacheBytes = lastLevelCache(device.target());
+  // One more than twice the cache, so that the one that is used next is never among the last ones.
+  bool cold = options.cache == CacheState::Cold;
+  Result<OperandCopies> operands =
+      OperandCopies::create(device, op, sizes, seed, cold ? 2 * lastLevelCacheBytes + 1 : 0);
+  if (!operands)
+    return operands.takeError();
 
-  Meter meter(device, options, pristine.take());
+  Meter meter(device, options, operands.take());
   meter.bytes = double(*bytes);
   meter.flops = double(*flops);
-  int64_t wanted = options.rotateBytes / std::max<int64_t>(*bytes, 1) + 1;
-  int64_t copies = options.rotateBytes > 0 ? std::min(maxCopies, wanted) : 1;
-  for (int64_t i = 0; i < copies; ++i) {
-    Result<DeviceOperands> copy = DeviceOperands::create(device, op, sizes);
-    if (!copy)
-      return copy.takeError();
-    if (Status status = copy->upload(device, meter.pristine); !status)
-      return status.takeError();
-    meter.copies.push_back(copy.take());
+  // Restoring a state leaves it in the caches, however many copies there are.
+  meter.flushes = cold && (meter.operands.inPlace() ||
+                           meter.operands.rotatingBytes() <= 2 * lastLevelCacheBytes);
+  if (meter.flushes) {
+    size_t size = size_t(2 * lastLevelCacheBytes);
+    meter.flushFrom.assign(std::min(size, size_t(1) << 20), 1);
+    Result<std::unique_ptr<Buffer>> buffer = device.allocate(size);
+    if (!buffer)
+      return buffer.takeError();
+    meter.flushTo = buffer.take();
   }
-  for (const OperandSpec *operand : op.operands())
-    meter.inPlace |= operand->role == OperandSpec::Role::InOut;
+  if (Status status = meter.measureOverhead(); !status)
+    return status.takeError();
+  meter.begun = readCpuTimes();
   return meter;
+}
+
+Status Meter::measureOverhead() {
+  std::vector<double> pauses;
+  for (int i = 0; i < 21; ++i) {
+    if (Status status = device->synchronize(); !status)
+      return status;
+    Result<std::unique_ptr<Event>> from = device->record(), to = device->record();
+    if (!from || !to)
+      return from ? to.takeError() : from.takeError();
+    Result<double> seconds = device->seconds(**from, **to);
+    if (!seconds)
+      return seconds.takeError();
+    pauses.push_back(*seconds * 1e6);
+  }
+  overheadUs = summarise(std::move(pauses)).median;
+  return Status::success();
+}
+
+Status Meter::flushCaches() {
+  // Piece by piece: copies that are longer than a cache go around it.
+  for (size_t offset = 0; offset < flushTo->size(); offset += flushFrom.size()) {
+    size_t bytes = std::min(flushFrom.size(), flushTo->size() - offset);
+    if (Status status = device->upload(*flushTo, offset, std::span(flushFrom).first(bytes));
+        !status)
+      return status;
+  }
+  return Status::success();
+}
+
+/// Microseconds of all launches together.
+Result<double> Meter::stretch(Contender &contender, int64_t launches, bool flush) {
+  if (Status status = operands.restore(nextCopy, launches); !status)
+    return status.takeError();
+  if (flush)
+    if (Status status = flushCaches(); !status)
+      return status.takeError();
+  if (Status status = device->synchronize(); !status)
+    return status.takeError();
+  Result<std::unique_ptr<Event>> from = device->record();
+  if (!from)
+    return from.takeError();
+  for (int64_t i = 0; i < launches; ++i) {
+    if (Status status = device->launch(*contender.module, operands.slots(contender.row, nextCopy),
+                                       operands.sizes());
+        !status)
+      return status.takeError();
+    nextCopy = nextCopy + 1 == operands.count() ? 0 : nextCopy + 1;
+  }
+  Result<std::unique_ptr<Event>> to = device->record();
+  if (!to)
+    return to.takeError();
+  if (Status status = device->synchronize(); !status) // a fault of the kernel
+    return status.takeError();
+  Result<double> seconds = device->seconds(**from, **to);
+  if (!seconds)
+    return seconds.takeError();
+  double us = *seconds * 1e6;
+  // Where it is less than noise, a correction only adds its own.
+  if (overheadUs > 0.01 * us)
+    us = std::max(us - overheadUs, 0.1 * us);
+  return std::max(us, 1e-3);
 }
 
 Result<Contender> Meter::prepare(std::unique_ptr<Module> module) {
   Contender contender;
   contender.module = std::move(module);
-  for (DeviceOperands &copy : copies) {
-    Result<Binding> binding = copy.bind(*device, contender.module->object());
-    if (!binding)
-      return binding.takeError();
-    contender.bindings.push_back(binding.take());
+  Result<LaunchRow> row = operands.bind(contender.module->object());
+  if (!row)
+    return row.takeError();
+  contender.row = row.take();
+
+  // Code, pages, thread pool and clocks are warm when times stop falling. One launch will do where
+  // that is many samples' worth.
+  double sampleUs = options.sampleSeconds * 1e6;
+  double fastest = std::numeric_limits<double>::infinity(), sum = 0;
+  for (int launched = 0, still = 0; launched < 50 && still < 3; ++launched) {
+    Result<double> us = stretch(contender, 1, false);
+    if (!us)
+      return us.takeError();
+    still = *us < 0.98 * fastest ? 0 : still + 1;
+    fastest = std::min(fastest, *us);
+    if ((sum += *us) > 20 * sampleUs)
+      break;
   }
-  const Sizes &sizes = copies[0].sizes();
-  if (Status status = device->launch(*contender.module, contender.bindings[0].slots, sizes);
-      !status)
-    return status.takeError();
-  if (Status status = device->synchronize(); !status)
-    return status.takeError();
-  // Enough launches for a sample, from the faster of two; one will do where a launch is a sample.
-  double fastest = 0, sampleUs = options.sampleSeconds * 1e6;
-  for (int i = 0; i < 2 && (i == 0 || fastest < 5 * sampleUs); ++i) {
-    Clock::time_point start = Clock::now();
-    size_t copy = size_t(i) % copies.size();
-    if (Status status = device->launch(*contender.module, contender.bindings[copy].slots, sizes);
-        !status)
-      return status.takeError();
-    if (Status status = device->synchronize(); !status)
-      return status.takeError();
-    double elapsed = std::max(0.05, microseconds(Clock::now() - start));
-    fastest = i ? std::min(fastest, elapsed) : elapsed;
+  if (flushes) {
+    Result<double> us = stretch(contender, 1, true);
+    if (!us)
+      return us.takeError();
+    fastest = *us;
   }
-  contender.launches = std::clamp<int64_t>(std::llround(sampleUs / fastest), 1, maxLaunches);
+  int64_t wanted = std::clamp<int64_t>(std::llround(sampleUs / fastest), 1, maxLaunches);
+  // No copy of a state is updated twice, and where one flush must do, only the first launch on a
+  // copy is cold.
+  int64_t atOnce = operands.inPlace() || flushes ? operands.count() : maxLaunches;
+  contender.launches = std::min(wanted, atOnce);
+  contender.stretches = std::min((wanted + contender.launches - 1) / contender.launches,
+                                 flushes ? int64_t(1) : maxStretches);
   return contender;
 }
 
 Status Meter::sample(Contender &contender) {
-  if (inPlace)
-    for (DeviceOperands &copy : copies)
-      if (Status status = copy.restore(*device, pristine); !status)
-        return status;
-  const Sizes &sizes = copies[0].sizes();
-  size_t copy = contender.samples.size() % copies.size();
-  if (Status status = device->synchronize(); !status) // the restored operands
-    return status;
-  Clock::time_point start = Clock::now();
-  for (int64_t i = 0; i < contender.launches; ++i) {
-    if (Status status = device->launch(*contender.module, contender.bindings[copy].slots, sizes);
-        !status)
-      return status;
-    copy = copy + 1 == copies.size() ? 0 : copy + 1;
+  double sum = 0;
+  for (int64_t i = 0; i < contender.stretches; ++i) {
+    Result<double> us = stretch(contender, contender.launches, flushes);
+    if (!us)
+      return us.takeError();
+    sum += *us;
   }
-  if (Status status = device->synchronize(); !status)
-    return status;
-  contender.samples.push_back(microseconds(Clock::now() - start) / double(contender.launches));
+  contender.samples.push_back(sum / double(contender.stretches * contender.launches));
   return Status::success();
 }
 
-Status Meter::screen(Contender &contender, int64_t count, double hopelessUs) {
-  while (int64_t(contender.samples.size()) < count) {
+Status Meter::screen(Contender &contender, double hopelessUs) {
+  begun = readCpuTimes();
+  drift.reset();
+  contender.samples.clear();
+  while (int64_t(contender.samples.size()) < std::max<int64_t>(options.screenSamples, 1)) {
     if (Status status = sample(contender); !status)
       return status;
     double least = *std::min_element(contender.samples.begin(), contender.samples.end());
@@ -121,19 +195,80 @@ Status Meter::screen(Contender &contender, int64_t count, double hopelessUs) {
   return Status::success();
 }
 
-Status Meter::rounds(std::vector<Contender> &contenders, int64_t count,
-                     const std::atomic<bool> *stop) {
-  for (Contender &contender : contenders)
+Status Meter::rounds(std::vector<Contender> &contenders, const std::atomic<bool> *stop) {
+  begun = readCpuTimes();
+  drift.reset();
+  for (Contender &contender : contenders) {
     contender.samples.clear();
-  for (int64_t round = 0; round < count; ++round) {
+    contender.beaten = false;
+  }
+  Result<std::unique_ptr<Event>> start = device->record();
+  if (!start)
+    return start.takeError();
+  size_t n = contenders.size();
+  for (int64_t round = 0; n > 0 && round < options.maxSamples; ++round) {
     if (round > 0 && stop && *stop)
       break;
-    // Another one begins each round: whoever follows a heavy kernel finds the caches worse.
-    for (size_t i = 0; i < contenders.size(); ++i)
-      if (Status status = sample(contenders[(i + size_t(round)) % contenders.size()]); !status)
+    // Forth and back, each time from another one: a machine that slows down evenly then slows all
+    // alike, and nobody always follows the same one.
+    for (size_t i = 0; i < n; ++i) {
+      size_t place = round % 2 ? n - 1 - i : i;
+      Contender &contender = contenders[(place + size_t(round / 2)) % n];
+      if (contender.beaten)
+        continue;
+      if (Status status = sample(contender); !status)
         return status;
+    }
+    if (round + 1 < options.minSamples && round + 1 < leastRounds)
+      continue;
+    Result<std::unique_ptr<Event>> now = device->record();
+    if (!now)
+      return now.takeError();
+    Result<double> seconds = device->seconds(**start, **now);
+    if (!seconds)
+      return seconds.takeError();
+    if (*seconds >= options.budgetSeconds)
+      break;
+    if (round + 1 < options.minSamples)
+      continue;
+
+    std::vector<Summary> summaries;
+    for (const Contender &contender : contenders)
+      summaries.push_back(summarise(contender.samples));
+    const Summary &leader =
+        *std::min_element(summaries.begin(), summaries.end(),
+                          [](const auto &a, const auto &b) { return a.median < b.median; });
+    bool enough = true;
+    for (size_t i = 0; i < n; ++i) {
+      const Summary &each = summaries[i];
+      contenders[i].beaten |= each.low > beatenMargin * leader.high;
+      enough &= !tied(each, leader) || (each.high - each.low) <= options.precision * each.median;
+    }
+    if (enough)
+      break;
   }
+  noteDrift(contenders);
   return Status::success();
+}
+
+/// Whether the fastest contender ran otherwise in the first than in the last half of its rounds.
+void Meter::noteDrift(const std::vector<Contender> &contenders) {
+  const std::vector<double> *leader = nullptr;
+  double fastest = std::numeric_limits<double>::infinity();
+  for (const Contender &contender : contenders)
+    if (double median = summarise(contender.samples).median;
+        !contender.samples.empty() && median < fastest) {
+      fastest = median;
+      leader = &contender.samples;
+    }
+  // With fewer samples the halves would differ by chance too often.
+  if (!leader || leader->size() < 8)
+    return;
+  auto half = ptrdiff_t(leader->size() / 2);
+  Summary first = summarise({leader->begin(), leader->begin() + half});
+  Summary last = summarise({leader->end() - half, leader->end()});
+  if (!tied(first, last))
+    drift = last.median / first.median;
 }
 
 Measurement Meter::measurement(const Contender &contender, std::string_view how) const {
@@ -142,14 +277,38 @@ Measurement Meter::measurement(const Contender &contender, std::string_view how)
   result.source = Source::Measured;
   result.device = device->description();
   result.method = fmt::format(
-      "median of {} {}, {} launches each, {}", summary.samples, how, contender.launches,
-      copies.size() > 1 ? fmt::format("rotating over {} copies", copies.size()) : "one copy");
+      "median of {} {}, {} launches each, {}", summary.samples, how,
+      contender.launches * contender.stretches,
+      operands.count() > 1 ? fmt::format("rotating over {} copies", operands.count()) : "one copy");
+  if (flushes)
+    result.method += contender.stretches * contender.launches > 1 ? ", caches flushed before"
+                                                                  : ", caches flushed before each";
+  if (operands.inPlace())
+    result.method += ", state restored";
   result.medianUs = summary.median;
   result.lowUs = summary.low;
   result.highUs = summary.high;
   result.samples = summary.samples;
   result.flops = flops;
   result.bytes = bytes;
+
+  // Its keys come out sorted, as canonical JSON has them.
+  Environment now = readEnvironment(begun);
+  nlohmann::json json = {
+      {"cache", options.cache == CacheState::Cold ? "cold" : "hot"},
+      {"rotating_bytes", operands.rotatingBytes()},
+  };
+  if (now.clockMhz)
+    json["clock_mhz"] = int64_t(std::llround(*now.clockMhz));
+  if (now.load)
+    json["load"] = rounded(*now.load, 0.01);
+  if (now.celsius)
+    json["celsius"] = int64_t(std::llround(*now.celsius));
+  if (now.stealShare)
+    json["steal"] = rounded(*now.stealShare, 0.0001);
+  if (drift)
+    json["drift"] = rounded(*drift, 0.001);
+  result.environment = json.dump();
   return result;
 }
 

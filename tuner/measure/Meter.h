@@ -29,10 +29,11 @@ namespace zorse::tuner {
 struct Contender {
   std::unique_ptr<Module> module;
   LaunchRow row;
-  int64_t launches = 1;        ///< of one stretch
-  int64_t stretches = 1;       ///< of one sample
-  bool beaten = false;         ///< left the rounds early
-  std::vector<double> samples; ///< microseconds of one launch, in the order in which they were taken
+  int64_t launches = 1;  ///< of one stretch
+  int64_t stretches = 1; ///< of one sample
+  bool beaten = false;   ///< left the rounds early
+  std::vector<double>
+      samples; ///< microseconds of one launch, in the order in which they were taken
 };
 
 class Meter {
@@ -72,13 +73,13 @@ private:
   Device *device;
   MeasureOptions options;
   OperandCopies operands;
-  int64_t nextCopy = 0;    ///< goes on from contender to contender, so that nobody finds a warm one
-  double overheadUs = 0;   ///< that two events cost
+  int64_t nextCopy = 0;  ///< goes on from contender to contender, so that nobody finds a warm one
+  double overheadUs = 0; ///< that two events cost
   double flops = 0, bytes = 0;
-  bool flushes = false;    ///< before each stretch
+  bool flushes = false; ///< before each stretch
   std::vector<uint8_t> flushFrom;
   std::unique_ptr<Buffer> flushTo;
-  CpuTimes begun;          ///< when the samples of now began
+  CpuTimes begun; ///< when the samples of now began
   std::optional<double> drift;
 };
 

@@ -35,4 +35,6 @@ Summary summarise(std::vector<double> samples) {
   return summary;
 }
 
+bool tied(const Summary &a, const Summary &b) { return a.low <= b.high && b.low <= a.high; }
+
 } // namespace zorse::tuner

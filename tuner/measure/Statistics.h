@@ -22,6 +22,11 @@ struct Summary {
 /// samples there is no such k and the interval is the range.
 Summary summarise(std::vector<double> samples);
 
+/// Whether time does not tell the two apart: their intervals overlap. The same as what the view
+/// `best` of the database (kernels-db/schema) asks of the fastest row and a rival, and that view
+/// alone says which of those that are tied wins.
+bool tied(const Summary &a, const Summary &b);
+
 /// The k above, at least 1.
 int64_t intervalRank(int64_t samples);
 

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "verify/DeviceOperands.h"
 
+#include "zorse/device/BindLaunch.h"
+
 #include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
@@ -96,45 +98,31 @@ Result<bool> DeviceOperands::holds(Device &device, size_t operand,
 
 Result<Binding> DeviceOperands::bind(Device &device, const CodeObject &object) const {
   Binding binding;
-  ExprScope scope;
-  for (const auto &[name, value] : launchSizes)
-    scope[name] = value;
-  for (const WorkspaceInfo &workspace : object.workspaces) {
-    Result<int64_t> bytes = workspace.bytes.evaluate(scope);
-    if (!bytes)
-      return bytes.takeError();
-    if (*bytes < 0)
-      return runtimeError(fmt::format("workspace '{}' is {} = {} bytes, must not be negative",
-                                      workspace.name, workspace.bytes.text(), *bytes));
-    Result<Guarded> guarded = Guarded::allocate(device, workspace.name, size_t(*bytes));
+  Result<std::vector<size_t>> bytes = workspaceBytes(object, launchSizes);
+  if (!bytes)
+    return bytes.takeError();
+  for (size_t i = 0; i < bytes->size(); ++i) {
+    Result<Guarded> guarded = Guarded::allocate(device, object.workspaces[i].name, (*bytes)[i]);
     if (!guarded)
       return guarded.takeError();
     // What one kernel did not write, the next must not use.
-    std::vector<uint8_t> poison(size_t(*bytes), poisonByte);
+    std::vector<uint8_t> poison((*bytes)[i], poisonByte);
     if (Status status = device.upload(*guarded->buffer, guardBytes, poison); !status)
       return status.takeError();
     binding.workspaces.push_back(guarded.take());
   }
-
-  for (const KernelArgument &argument : object.arguments) {
-    auto named = [&](const Guarded &guarded) { return guarded.name == argument.name; };
-    if (argument.kind == KernelArgument::Kind::Size) {
-      auto found = launchSizes.find(argument.name);
-      if (found == launchSizes.end())
-        return runtimeError(
-            fmt::format("the kernel takes the size '{}', which the op lacks", argument.name));
-      binding.slots.push_back(uint64_t(found->second));
-      continue;
-    }
-    bool operand = argument.kind == KernelArgument::Kind::Operand;
-    const std::vector<Guarded> &from = operand ? operands : binding.workspaces;
-    auto found = std::find_if(from.begin(), from.end(), named);
-    if (found == from.end())
-      return runtimeError(fmt::format("the kernel takes the {} '{}', which {} lacks",
-                                      operand ? "operand" : "workspace", argument.name,
-                                      operand ? "the op" : "the code object"));
-    binding.slots.push_back(found->address());
-  }
+  auto addressOf = [&](KernelArgument::Kind kind,
+                       const std::string &name) -> std::optional<uint64_t> {
+    for (const Guarded &each :
+         kind == KernelArgument::Kind::Operand ? operands : binding.workspaces)
+      if (each.name == name)
+        return each.address();
+    return std::nullopt;
+  };
+  Result<std::vector<uint64_t>> slots = bindLaunch(object, launchSizes, addressOf);
+  if (!slots)
+    return slots.takeError();
+  binding.slots = slots.take();
   return binding;
 }
 
