@@ -36,7 +36,8 @@ struct TuneProgress {
   double defaultUs = 0; ///< of the default configuration, 0 until known
   double trialsPerSecond = 0;
   double etaSeconds = -1; ///< from the median of successes; negative until three have ended
-  const KernelRecord *trial = nullptr; ///< the trial that has just ended, or null
+  const KernelRecord *begins = nullptr; ///< the trial that is about to run, or null
+  const KernelRecord *trial = nullptr;  ///< the trial that has just ended and is durable, or null
 
   /// Time of the defaults over the best time, 0 until both are known.
   double gain() const { return bestUs > 0 && defaultUs > 0 ? defaultUs / bestUs : 0; }
@@ -44,11 +45,15 @@ struct TuneProgress {
 
 struct TuneOptions {
   SearchSpace space = SearchSpace::Quick;
+  const Space *configs = nullptr; ///< instead of `space`: those of a recorded sweep
   std::string strategy = "auto";
   int64_t maxTrials = 0; ///< trials to run now, 0: until the strategy has enough
   double budgetSeconds =
       0;               ///< no trial starts later than this, 0 for no limit; the finals still run
   bool retune = false; ///< try again what the database already has
+  /// With `retune`: only rows older than this moment (ISO 8601, UTC), so that a search that tries
+  /// again can be stopped and go on.
+  std::string retuneBefore;
   std::set<TrialState> retry; ///< of Failed, TimedOut, Crashed, Wrong: states to try again
   uint64_t seed = 1;          ///< of the strategy
   int64_t batch = 8;          ///< questions asked at a time; part of what makes a search repeatable
