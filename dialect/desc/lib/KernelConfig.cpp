@@ -191,15 +191,9 @@ static std::string_view trimmed(std::string_view text) {
                                          : text.substr(first, last - first + 1);
 }
 
-Result<KernelConfig> KernelConfig::parse(std::string_view text, const OpDesc &op,
-                                         const TargetDesc &target) {
-  Result<KernelConfig> config = defaults(op, target);
-  if (!config)
-    return config;
-  std::vector<std::string> names, seen;
-  for (const auto &[name, value] : config->entries)
-    names.push_back(name);
-
+/// The items of "k=v,k=v", in their order; the same knob twice is an error.
+static Result<Entries> readEntries(std::string_view text) {
+  Entries entries;
   std::string_view rest = trimmed(text);
   while (!rest.empty()) {
     size_t comma = rest.find(',');
@@ -211,17 +205,44 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text, const OpDesc &op
     std::string_view digits =
         equals == std::string_view::npos ? std::string_view() : trimmed(item.substr(equals + 1));
     auto [end, code] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-    if (digits.empty() || code != std::errc() || end != digits.data() + digits.size())
+    if (name.empty() || digits.empty() || code != std::errc() ||
+        end != digits.data() + digits.size())
       return usageError(
           fmt::format("configuration: expected knob=integer, found \"{}\"", item.substr(0, 60)));
+    for (const auto &[known, other] : entries)
+      if (known == name)
+        return usageError(fmt::format("configuration: the knob {} is given twice", name));
+    entries.emplace_back(std::move(name), value);
+  }
+  return entries;
+}
+
+Result<KernelConfig> KernelConfig::read(std::string_view text) {
+  Result<Entries> entries = readEntries(text);
+  if (!entries)
+    return entries.takeError();
+  KernelConfig config;
+  config.entries = entries.take();
+  return config;
+}
+
+Result<KernelConfig> KernelConfig::parse(std::string_view text, const OpDesc &op,
+                                         const TargetDesc &target) {
+  Result<KernelConfig> config = defaults(op, target);
+  if (!config)
+    return config;
+  std::vector<std::string> names;
+  for (const auto &[name, value] : config->entries)
+    names.push_back(name);
+  Result<Entries> given = readEntries(text);
+  if (!given)
+    return given.takeError();
+  for (const auto &[name, value] : *given) {
     auto entry = std::find_if(config->entries.begin(), config->entries.end(),
                               [&](const auto &candidate) { return candidate.first == name; });
     if (entry == config->entries.end())
       return usageError(fmt::format("configuration: unknown knob {} of {} on {}{}", name, op.kind(),
                                     target.arch, adviceOnNames(name, "knobs", names)));
-    if (std::find(seen.begin(), seen.end(), name) != seen.end())
-      return usageError(fmt::format("configuration: the knob {} is given twice", name));
-    seen.push_back(name);
     entry->second = value;
   }
   if (Status checked = config->check(op, target); !checked)

@@ -169,6 +169,23 @@ TEST(KernelConfig, ErrorsNameTheKnobAndTheRule) {
             "mla_decode on gfx942, found \"block_h=32,block_n=64\"");
 }
 
+TEST(KernelConfig, ReadTakesWhatIsWritten) {
+  for (const char *text : {"block_h=32,block_n=64", "no_such_knob=-3", ""}) {
+    Result<KernelConfig> config = KernelConfig::read(text);
+    ASSERT_TRUE(config) << config.error().message;
+    EXPECT_EQ(config->text(), text);
+  }
+  EXPECT_EQ(KernelConfig::read(" a = 1 , b=2 ")->text(), "a=1,b=2");
+  for (const char *text : {"block_h", "block_h=", "=4", "block_h=4x", "a=1,,b=2", "a=1 b=2",
+                           "a=99999999999999999999", "a=1,a=1"}) {
+    Result<KernelConfig> config = KernelConfig::read(text);
+    ASSERT_FALSE(config) << text;
+    EXPECT_EQ(config.error().code, ErrorCode::Usage);
+  }
+  EXPECT_EQ(KernelConfig::read("a=1,a=2").error().message,
+            "configuration: the knob a is given twice");
+}
+
 TEST(KernelConfig, AnEmptySpaceSaysWhichRulesEmptyIt) {
   OpDesc wide = op(R"({"op":"mla_decode","num_heads":16,"kv_lora_rank":64,)"
                    R"("qk_rope_head_dim":512,"qk_nope_head_dim":64,"dtype":"f32"})");

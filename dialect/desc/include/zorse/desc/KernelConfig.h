@@ -22,6 +22,9 @@ public:
   /// Parses "k=v,k=v"; knobs left out take their defaults. Checks values and constraints.
   static Result<KernelConfig> parse(std::string_view text, const OpDesc &op,
                                     const TargetDesc &target);
+  /// Reads "k=v,k=v" as it stands, knowing of no op: for records of configurations, whose knobs
+  /// may since have changed. Errors: Usage for anything but knob=integer, each knob once.
+  static Result<KernelConfig> read(std::string_view text);
   /// From values of all knobs, unchecked; use check().
   static KernelConfig fromValues(const OpDesc &op, const TargetDesc &target,
                                  const std::vector<int64_t> &values);
