@@ -6,10 +6,17 @@
 //===----------------------------------------------------------------------===//
 #include "Connection.h"
 
+#include "PageChecks.h"
+
 #include <fmt/format.h>
 #include <sqlite3.h>
 
 namespace zorse::db {
+
+// A statement on a foreign file may run this many instructions of SQLite's machine between two
+// rows: minutes, where ours take seconds even on millions of rows.
+static constexpr int progressInterval = 100'000;
+static constexpr int64_t mostProgress = 100'000;
 
 Error databaseError(std::string message) { return {ErrorCode::Database, std::move(message)}; }
 
@@ -23,6 +30,7 @@ void Statement::Returner::operator()(sqlite3_stmt *handle) const { connection->g
 Result<bool> Statement::step() {
   if (bindStatus != SQLITE_OK)
     return connection->failure(bindStatus);
+  connection->progressLeft = mostProgress;
   int code = sqlite3_step(handle.get());
   if (code == SQLITE_ROW)
     return true;
@@ -101,10 +109,22 @@ Error Connection::failure(int code) const {
         "the last writer of {} was stopped in the middle of a write, and a reader may not undo it; "
         "open it once for writing, for example with `zorse db verify --repair`",
         file));
+  case SQLITE_IOERR_DATA:
+    return databaseError(fmt::format("database is corrupt: {}: a page differs from its checksum; "
+                                     "restore a copy, or move the file away and tune again",
+                                     file));
   default:
     break;
   }
   switch (code & 0xff) {
+  case SQLITE_INTERRUPT:
+    return databaseError(fmt::format("a query of {} did not end; the file was made to waste time, "
+                                     "leave it alone",
+                                     file));
+  case SQLITE_TOOBIG:
+    return databaseError(fmt::format("{} holds a value that is larger than any that zorse writes: "
+                                     "{}; leave the file alone",
+                                     file, reason));
   case SQLITE_BUSY:
   case SQLITE_LOCKED:
     return databaseError(fmt::format("database is locked: another process held {} for more than "
@@ -138,27 +158,48 @@ static Result<std::monostate> checked(const Connection &connection, int code) {
   return std::monostate();
 }
 
-Result<std::unique_ptr<Connection>> Connection::open(const std::string &path, bool writable,
+/// What a file made by somebody else may ask for. Our own statements stay far below.
+static void limitForeign(sqlite3 *handle, int64_t &progressLeft) {
+  for (auto [limit, value] :
+       {std::pair{SQLITE_LIMIT_LENGTH, 80 << 20}, std::pair{SQLITE_LIMIT_SQL_LENGTH, 100'000},
+        std::pair{SQLITE_LIMIT_COLUMN, 100}, std::pair{SQLITE_LIMIT_EXPR_DEPTH, 100},
+        std::pair{SQLITE_LIMIT_COMPOUND_SELECT, 10}, std::pair{SQLITE_LIMIT_VDBE_OP, 50'000},
+        std::pair{SQLITE_LIMIT_FUNCTION_ARG, 16}, std::pair{SQLITE_LIMIT_LIKE_PATTERN_LENGTH, 100},
+        std::pair{SQLITE_LIMIT_VARIABLE_NUMBER, 100}, std::pair{SQLITE_LIMIT_TRIGGER_DEPTH, 1},
+        std::pair{SQLITE_LIMIT_WORKER_THREADS, 0}})
+    sqlite3_limit(handle, limit, value);
+  sqlite3_progress_handler(
+      handle, progressInterval,
+      [](void *left) { return --*static_cast<int64_t *>(left) < 0 ? 1 : 0; }, &progressLeft);
+}
+
+Result<std::unique_ptr<Connection>> Connection::open(const std::string &path, Access access,
                                                      std::chrono::milliseconds busyTimeout) {
   std::unique_ptr<Connection> connection(new Connection());
   connection->file = path;
-  connection->writable = writable;
+  connection->writable = access == Access::Write;
   connection->busyTimeout = busyTimeout;
-  int flags = (writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) | SQLITE_OPEN_NOMUTEX |
-              SQLITE_OPEN_EXRESCODE;
+  connection->progressLeft = mostProgress;
+  int flags = (connection->writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
+              SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
   sqlite3 *raw = nullptr;
-  int code = sqlite3_open_v2(path.c_str(), &raw, flags, nullptr);
+  int code = sqlite3_open_v2(path.c_str(), &raw, flags, pageChecksLayer());
   connection->handle.reset(raw);
   if (auto opened = checked(*connection, code); !opened)
     return opened.takeError();
 
   sqlite3_busy_timeout(raw, static_cast<int>(busyTimeout.count()));
-  // The file may come from somebody else: its schema may not call functions with side effects,
-  // SQL may not write the schema or shadow tables, and a damaged page is noticed when it is read.
+  // Whoever made the file: its schema may not call functions with side effects, SQL may not write
+  // the schema or shadow tables, and a damaged page is noticed when it is read.
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
   sqlite3_db_config(raw, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
   sqlite3_limit(raw, SQLITE_LIMIT_LENGTH, 256 << 20);
-  sqlite3_limit(raw, SQLITE_LIMIT_ATTACHED, 0);
+  // VACUUM attaches the file that it writes.
+  sqlite3_limit(raw, SQLITE_LIMIT_ATTACHED, connection->writable ? 1 : 0);
+  if (access == Access::Foreign)
+    limitForeign(raw, connection->progressLeft);
+  if (connection->writable)
+    requestPageChecks(raw);
   Status pragmas = connection->execute("PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON; "
                                        "PRAGMA mmap_size = 0; PRAGMA foreign_keys = ON;");
   if (!pragmas)
@@ -176,6 +217,39 @@ Result<std::unique_ptr<Connection>> Connection::openMemory() {
   if (auto opened = checked(*connection, code); !opened)
     return opened.takeError();
   return connection;
+}
+
+Result<std::unique_ptr<Connection>> Connection::copyToMemory() const {
+  Result<std::unique_ptr<Connection>> memory = openMemory();
+  if (!memory)
+    return memory;
+  (*memory)->file = file;
+  sqlite3_backup *backup =
+      sqlite3_backup_init((*memory)->handle.get(), "main", handle.get(), "main");
+  if (!backup)
+    return (*memory)->failure(sqlite3_errcode((*memory)->handle.get()));
+  (void)sqlite3_backup_step(backup, -1);
+  int code = sqlite3_backup_finish(backup);
+  if (code != SQLITE_OK)
+    return (*memory)->failure(code);
+  sqlite3_db_config((*memory)->handle.get(), SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  sqlite3_db_config((*memory)->handle.get(), SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, nullptr);
+  return memory;
+}
+
+Status Connection::copyTo(const std::string &path) const { return run("VACUUM INTO ?1", path); }
+
+Status Connection::forbidWrites() {
+  writable = false;
+  return execute("PRAGMA query_only = ON");
+}
+
+bool Connection::hasPageChecks() const { return db::hasPageChecks(handle.get()); }
+
+bool Connection::hasMoved() const {
+  int moved = 0;
+  return sqlite3_file_control(handle.get(), "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK &&
+         moved;
 }
 
 Status Connection::execute(std::string_view sql) const {

@@ -68,12 +68,20 @@ private:
 
 class Connection {
 public:
+  /// Foreign: made by somebody else. Never written, with bounds on what its statements may take.
+  enum class Access { Read, Write, Foreign };
   /// Opens an existing file. Sets the busy timeout and everything that protects against a file
   /// made by somebody else; runs no SQL that reads the file.
-  static Result<std::unique_ptr<Connection>> open(const std::string &path, bool writable,
+  static Result<std::unique_ptr<Connection>> open(const std::string &path, Access access,
                                                   std::chrono::milliseconds busyTimeout);
   /// A database in memory, for comparing schemas.
   static Result<std::unique_ptr<Connection>> openMemory();
+  /// The whole database in memory, under the name of this file; changes stay there.
+  Result<std::unique_ptr<Connection>> copyToMemory() const;
+  /// Writes a sound copy with page checksums to a path where no file is.
+  Status copyTo(const std::string &path) const;
+  /// No statement writes from now on.
+  Status forbidWrites();
 
   /// Runs SQL texts without parameters, separated by semicolons.
   Status execute(std::string_view sql) const;
@@ -101,6 +109,10 @@ public:
   int64_t lastInsertId() const;
   const std::string &path() const { return file; }
   bool isWritable() const { return writable; }
+  /// Whether every page carries a checksum (see PageChecks.h).
+  bool hasPageChecks() const;
+  /// Whether the path names another file by now.
+  bool hasMoved() const;
   /// Words a SQLite result code of this connection.
   Error failure(int code) const;
 
@@ -120,6 +132,8 @@ private:
   std::string file;
   bool writable = false;
   std::chrono::milliseconds busyTimeout{0};
+  /// Calls of the progress handler that the current step may still take, of a foreign file.
+  mutable int64_t progressLeft = 0;
 };
 
 /// Rolled back unless committed. A writing one takes the write lock at once, so that two writers

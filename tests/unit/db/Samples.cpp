@@ -116,7 +116,11 @@ void writeFile(const std::string &path, const std::vector<uint8_t> &bytes) {
 
 void tamper(const std::string &path, const std::string &sql) {
   sqlite3 *handle = nullptr;
-  ASSERT_EQ(sqlite3_open(path.c_str(), &handle), SQLITE_OK);
+  // The layer keeps the checksums of pages right, as somebody who makes such files would.
+  const char *layer = sqlite3_vfs_find("zorse-page-checks") ? "zorse-page-checks" : nullptr;
+  ASSERT_EQ(
+      sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, layer),
+      SQLITE_OK);
   char *message = nullptr;
   EXPECT_EQ(sqlite3_exec(handle, sql.c_str(), nullptr, nullptr, &message), SQLITE_OK) << message;
   sqlite3_free(message);
