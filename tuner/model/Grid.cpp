@@ -91,6 +91,7 @@ std::vector<GridAxis> gridOf(const OpDesc &op, const KernelConfig &config) {
       std::string_view extent =
           sharesHeads && row.extent == "num_heads" ? "num_kv_heads" : row.extent;
       axis.extent = std::max<int64_t>(1, extentOf(op, extent));
+      axis.isStatic = op.spec().field(extent) != nullptr;
       // Where the target has no such knob one workgroup takes the whole axis.
       if (!row.knob.empty())
         axis.block =

@@ -20,6 +20,7 @@ namespace zorse::tuner {
 /// One axis of the grid of the main kernel: `extent` elements in blocks of `block`.
 struct GridAxis {
   int64_t extent = 1, block = 1;
+  bool isStatic = false; ///< a field of the op, known when it is compiled
 
   int64_t blocks() const { return (extent + block - 1) / block; }
   /// Elements that the blocks cover over elements that there are, at least 1.

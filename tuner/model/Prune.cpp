@@ -71,6 +71,17 @@ std::optional<PruneRule> smallGrid(const OpDesc &op, const TargetDesc &target,
                                share)};
 }
 
+std::optional<PruneRule> raggedBlocks(const OpDesc &op, const TargetDesc &target,
+                                      const KernelConfig &config) {
+  if (!target.isHost() || !isLarge(op))
+    return std::nullopt;
+  for (const GridAxis &axis : gridOf(op, config))
+    if (axis.isStatic && axis.blocks() > 1 && axis.extent % axis.block != 0)
+      return PruneRule{"blocks_ragged",
+                       "the blocks do not divide what they cut, so that every one is masked"};
+  return std::nullopt;
+}
+
 std::optional<PruneRule> uselessStaging(const OpDesc &op, const TargetDesc &target,
                                         const KernelConfig &config) {
   constexpr int64_t readers = 8;
@@ -141,8 +152,8 @@ std::optional<PruneRule> idleSimds(const OpDesc &op, const TargetDesc &target,
 std::optional<PruneRule> pruned(const OpDesc &op, const TargetDesc &target,
                                 const KernelConfig &config) {
   std::optional<PruneRule> found;
-  for (auto *rule :
-       {paddedRows, smallGrid, uselessStaging, shortSums, shortSplits, manySplits, idleSimds})
+  for (auto *rule : {paddedRows, smallGrid, raggedBlocks, uselessStaging, shortSums, shortSplits,
+                     manySplits, idleSimds})
     if ((found = rule(op, target, config)))
       break;
   if (!found)
