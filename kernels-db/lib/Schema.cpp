@@ -7,6 +7,7 @@
 #include "Schema.h"
 
 #include "Foreign.h"
+#include "PrivateFile.h"
 
 #include <cerrno>
 #include <cstring>
@@ -18,26 +19,10 @@
 
 namespace zorse::db {
 
-static Status createFolders(const std::filesystem::path &folder) {
-  std::filesystem::path made;
-  for (const std::filesystem::path &part : folder) {
-    made /= part;
-    if (::mkdir(made.c_str(), 0700) == 0 || errno == EEXIST)
-      continue;
-    int reason = errno;
-    struct stat info;
-    if (::stat(made.c_str(), &info) == 0)
-      continue; // a folder above that we may not write, such as "/"
-    return databaseError(
-        fmt::format("cannot create the folder {}: {}", made.string(), std::strerror(reason)));
-  }
-  return Status();
-}
-
 static Status createFile(const std::string &path) {
   std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (!folder.empty())
-    if (Status status = createFolders(folder); !status)
+    if (Status status = createFolders(folder.string()); !status)
       return status;
   int file = ::open(path.c_str(), O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
   if (file >= 0)

@@ -71,6 +71,7 @@ OUTSIDE_WALLS = [
     ("llvm/", {"dialect", "compiler", "compiler tools", "emulator", "tests"}),
     ("llvm-c/", {"compiler", "compiler tools", "emulator"}),
     ("lld/", {"compiler", "compiler tools"}),
+    ("sodium", {"db"}),
     ("sqlite3", {"db", "tests"}),
     ("hip/", {"hip"}),
     ("CLI/", {"tools", "compiler tools", "bench"}),
