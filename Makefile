@@ -35,6 +35,7 @@ test: build
 	@$(CTEST) -LE slow
 
 test-slow: build
+	@scripts/setup.sh slow
 	@$(CTEST) -L slow
 
 bench: setup

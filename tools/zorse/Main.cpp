@@ -136,6 +136,7 @@ static int runTool(int argc, char **argv) {
 #ifdef ZORSE_HAS_COMPILER
   addCompile(app, tool);
   addTune(app, tool);
+  addSlurm(app, tool);
 #endif
   addRun(app, tool);
   addDb(app, tool);

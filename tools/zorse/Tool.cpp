@@ -112,6 +112,19 @@ static size_t editDistance(std::string_view a, std::string_view b) {
   return row.back();
 }
 
+std::string shellWord(const std::string &word) {
+  bool isPlain =
+      !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
+                                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                              "0123456789_-./,=:+@%") == std::string::npos;
+  if (isPlain)
+    return word;
+  std::string text = "'";
+  for (char letter : word)
+    text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
+  return text + "'";
+}
+
 std::string closest(std::string_view word, const std::vector<std::string> &candidates) {
   std::string best;
   size_t bestDistance = 3; // two slips, such as letters that changed places

@@ -54,6 +54,9 @@ Result<OpDesc> readOp(const std::string &path);
 /// "-" writes to stdout.
 Status writeFile(const std::string &path, std::span<const uint8_t> bytes);
 
+/// A word that a POSIX shell reads back as it is.
+std::string shellWord(const std::string &word);
+
 /// The closest of the candidates if it is close enough to be a slip of the hand, else empty.
 std::string closest(std::string_view word, const std::vector<std::string> &candidates);
 

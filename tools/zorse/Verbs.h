@@ -14,6 +14,7 @@ namespace zorse::tool {
 #ifdef ZORSE_HAS_COMPILER
 void addCompile(CLI::App &app, Tool &tool);
 void addInspect(CLI::App &app, Tool &tool);
+void addSlurm(CLI::App &app, Tool &tool);
 void addTune(CLI::App &app, Tool &tool);
 #endif
 void addDb(CLI::App &app, Tool &tool);
