@@ -28,6 +28,7 @@
 namespace zorse {
 
 class TrustStore;
+struct SigningKey;
 
 enum class TrialState { Queued, Running, Ok, Failed, TimedOut, Crashed, Wrong, Interrupted };
 
@@ -166,14 +167,24 @@ public:
   /// Takes over such text, under the rules of merge().
   virtual Result<MergeReport> importText(std::istream &from, std::string_view name) = 0;
 
+  /// Signs all code that was built by this user, and returns how many code objects. Whoever trusts
+  /// the key may launch it from a copy of this file.
+  virtual Result<int64_t> sign(const SigningKey &key) = 0;
+
   /// Facts about the file as a whole: what a bundle is made for. Empty in ordinary databases.
   virtual Result<std::map<std::string, std::string>> manifest() = 0;
   virtual Status setManifest(const std::map<std::string, std::string> &facts) = 0;
 };
 
+/// What endangers a database at this path, as sentences for a tool to show: a network file system,
+/// whose locks may not hold, a folder that others can write. Empty if nothing does.
+std::vector<std::string> databaseHazards(const std::string &path);
+
 /// Reads through layers: where the user's database has a winner for a tuning point it counts, else
 /// that of the site, else the shipped one. Writes go to the user's; the others are never written.
-/// Layers that are empty paths or files that do not exist are left out; `user` is created.
+/// Of several devices, rows of the one asked for come first, then the layers in this order. Layers
+/// that are empty paths or files that do not exist are left out; `user` is created (ReadWrite).
+/// Site and shipped are opened like foreign files: unless their code is signed it is not loaded.
 struct LayerPaths {
   std::string user, site, shipped;
 };
