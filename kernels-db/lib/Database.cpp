@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 #include "zorse/db/Database.h"
 
+#include "CodeRows.h"
 #include "Owner.h"
-#include "RecordRows.h"
 #include "Schema.h"
+#include "SqliteDatabase.h"
 #include "Verify.h"
 
 #include <algorithm>
@@ -16,66 +17,34 @@
 
 namespace zorse {
 
-using db::Connection;
-using db::Statement;
-using db::Transaction;
+namespace db {
 
-namespace {
+Status SqliteDatabase::requireWritable(std::string_view action) const {
+  if (connection->isWritable())
+    return Status();
+  return databaseError(
+      fmt::format("cannot {} in {}: it was opened for reading only", action, connection->path()));
+}
 
-constexpr size_t maxCodeBytes = 64 << 20;
-
-class SqliteDatabase final : public Database {
-public:
-  explicit SqliteDatabase(std::unique_ptr<Connection> connection)
-      : connection(std::move(connection)) {}
-
-  Result<int64_t> record(const KernelRecord &record) override;
-  Status recordAll(const std::vector<KernelRecord> &records,
-                   const std::vector<CodeObject> &objects) override;
-  Status storeCode(const CodeObject &object) override;
-  Result<std::optional<CodeObject>> loadCode(const KernelRecord &record) override;
-  Result<std::optional<CodeObject>> loadCode(const std::string &codeHash) override;
-  Result<std::optional<KernelRecord>> best(const OpDesc &op, const TargetDesc &target,
-                                           const std::string &tuningPoint) override;
-  Result<std::vector<KernelRecord>> winners(const OpDesc &op, const TargetDesc &target) override;
-  Result<std::vector<KernelRecord>> list(const RecordFilter &filter) override;
-  Result<int64_t> markStaleRunning() override;
-  Result<std::vector<std::string>> verify() override { return db::findFaults(*connection); }
-  std::string path() const override { return connection->path(); }
-
-private:
-  Status requireWritable(std::string_view action) const {
-    if (connection->isWritable())
-      return Status();
-    return db::databaseError(
-        fmt::format("cannot {} in {}: it was opened for reading only", action, connection->path()));
-  }
-  Result<int64_t> opId(const OpDesc &op) const;
-  Status writeCode(const CodeObject &object) const; ///< inside the caller's transaction
-  Result<std::optional<CodeObject>> firstCode(Result<Statement> rows) const;
-  template <typename... Args>
-  Result<std::vector<KernelRecord>> select(std::string_view rest, const Args &...args) const {
-    std::string sql = std::string(db::selectRecords) + std::string(rest);
-    Result<Statement> rows = connection->query(sql, args...);
-    if (!rows)
-      return rows.takeError();
-    return db::readRecords(*connection, *rows);
-  }
-
-  std::unique_ptr<Connection> connection;
-};
-
-} // namespace
+template <typename... Args>
+Result<std::vector<KernelRecord>> SqliteDatabase::select(std::string_view rest,
+                                                         const Args &...args) const {
+  Result<Statement> rows =
+      connection->query(std::string(selectRecords) + std::string(rest), args...);
+  if (!rows)
+    return rows.takeError();
+  return readRecords(*connection, *rows);
+}
 
 Result<int64_t> SqliteDatabase::record(const KernelRecord &record) {
   if (Status status = requireWritable("record a trial"); !status)
     return status.takeError();
-  if (Status status = db::checkRecord(record); !status)
+  if (Status status = checkRecord(record); !status)
     return status.takeError();
   Result<Transaction> transaction = Transaction::begin(*connection);
   if (!transaction)
     return transaction.takeError();
-  Result<int64_t> id = db::writeRecord(*connection, record);
+  Result<int64_t> id = writeRecord(*connection, record);
   if (!id)
     return id;
   if (Status status = transaction->commit(); !status)
@@ -88,16 +57,16 @@ Status SqliteDatabase::recordAll(const std::vector<KernelRecord> &records,
   if (Status status = requireWritable("record trials"); !status)
     return status;
   for (const KernelRecord &record : records)
-    if (Status status = db::checkRecord(record); !status)
+    if (Status status = checkRecord(record); !status)
       return status;
   Result<Transaction> transaction = Transaction::begin(*connection);
   if (!transaction)
     return transaction.takeError();
   for (const CodeObject &object : objects)
-    if (Status status = writeCode(object); !status)
+    if (Status status = writeCode(*connection, object, Trust::Built); !status)
       return status;
   for (const KernelRecord &record : records)
-    if (Result<int64_t> id = db::writeRecord(*connection, record); !id)
+    if (Result<int64_t> id = writeRecord(*connection, record); !id)
       return id.takeError();
   return transaction->commit();
 }
@@ -108,40 +77,37 @@ Status SqliteDatabase::storeCode(const CodeObject &object) {
   Result<Transaction> transaction = Transaction::begin(*connection);
   if (!transaction)
     return transaction.takeError();
-  Status status = writeCode(object);
+  Status status = writeCode(*connection, object, Trust::Built);
   return status ? transaction->commit() : status;
 }
 
-Status SqliteDatabase::writeCode(const CodeObject &object) const {
-  std::string hash = object.codeHash().hex();
-  KernelResources most;
-  for (const KernelInfo &kernel : object.kernels) {
-    const KernelResources &own = kernel.resources;
-    most.scratchBytes = std::max(most.scratchBytes, own.scratchBytes);
-    most.ldsBytes = std::max(most.ldsBytes, own.ldsBytes);
-    most.vgprs = std::max(most.vgprs, own.vgprs + own.agprs);
-    most.sgprs = std::max(most.sgprs, own.sgprs);
-  }
-  std::string metadata = toJson(object);
-  if (metadata.size() + object.bytes.size() > maxCodeBytes)
-    return usageError(fmt::format("a code object may take {} bytes, found {}", maxCodeBytes,
-                                  metadata.size() + object.bytes.size()));
-  Status status = connection->run("INSERT INTO code (hash, bytes, created_at) VALUES (?1, ?2, "
-                                  "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')) "
-                                  "ON CONFLICT (hash) DO NOTHING",
-                                  hash, std::span<const uint8_t>(object.bytes));
-  if (!status)
-    return status;
-  return connection->run(
-      "INSERT OR REPLACE INTO code_object (code_hash, op_hash, arch, config_text, metadata, "
-      "metadata_hash, scratch_bytes, lds_bytes, vector_regs, scalar_regs) "
-      "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-      hash, hashText(object.opJson).hex(), object.arch, object.configText, metadata,
-      hashText(metadata).hex(), most.scratchBytes, most.ldsBytes, most.vgprs, most.sgprs);
+Result<std::optional<StoredCode>> SqliteDatabase::inspectCode(const KernelRecord &record) {
+  Result<std::optional<CodeRow>> found = findCode(*connection, record);
+  if (!found)
+    return found.takeError();
+  if (!*found)
+    return std::optional<StoredCode>();
+  StoredCode code = std::move((*found)->code);
+  // What another user's file says of the origin of its code counts for nothing.
+  if (accepts)
+    code.trust =
+        accepts(code.object, code.signer, (*found)->signature) ? Trust::Signed : Trust::Foreign;
+  return std::optional<StoredCode>(std::move(code));
 }
 
-/// The code object of the first row of a query made from selectCode.
-Result<std::optional<CodeObject>> SqliteDatabase::firstCode(Result<Statement> rows) const {
+Result<std::optional<CodeObject>> SqliteDatabase::loadCode(const KernelRecord &record) {
+  Result<std::optional<StoredCode>> code = inspectCode(record);
+  if (!code)
+    return code.takeError();
+  if (!*code || (*code)->trust == Trust::Foreign)
+    return std::optional<CodeObject>();
+  return std::optional<CodeObject>(std::move((*code)->object));
+}
+
+Result<std::optional<CodeObject>> SqliteDatabase::loadCode(const std::string &codeHash) {
+  Result<Statement> rows = connection->query(
+      std::string(selectCode) + "WHERE code_hash = ?1 ORDER BY op_hash, arch, config_text",
+      codeHash);
   if (!rows)
     return rows.takeError();
   Result<bool> row = rows->step();
@@ -149,23 +115,10 @@ Result<std::optional<CodeObject>> SqliteDatabase::firstCode(Result<Statement> ro
     return row.takeError();
   if (!*row)
     return std::optional<CodeObject>();
-  Result<CodeObject> object = db::readCode(*connection, *rows);
+  Result<CodeObject> object = readCode(*connection, *rows);
   if (!object)
     return object.takeError();
   return std::optional<CodeObject>(object.take());
-}
-
-Result<std::optional<CodeObject>> SqliteDatabase::loadCode(const KernelRecord &record) {
-  return firstCode(connection->query(
-      std::string(db::selectCode) +
-          "WHERE code_hash = ?1 AND op_hash = ?2 AND arch = ?3 AND config_text = ?4",
-      record.codeHash, hashText(record.opJson).hex(), record.arch, record.configText));
-}
-
-Result<std::optional<CodeObject>> SqliteDatabase::loadCode(const std::string &codeHash) {
-  return firstCode(connection->query(std::string(db::selectCode) +
-                                         "WHERE code_hash = ?1 ORDER BY op_hash, arch, config_text",
-                                     codeHash));
 }
 
 // The op is looked up first: SQLite evaluates the view for one op only if its id is a constant, and
@@ -181,14 +134,16 @@ Result<int64_t> SqliteDatabase::opId(const OpDesc &op) const {
 }
 
 Result<std::optional<KernelRecord>> SqliteDatabase::best(const OpDesc &op, const TargetDesc &target,
-                                                         const std::string &tuningPoint) {
+                                                         const std::string &tuningPoint,
+                                                         std::string_view device) {
   Result<int64_t> id = opId(op);
   if (!id)
     return id.takeError();
   Result<std::vector<KernelRecord>> rows =
-      select("WHERE trial.id IN (SELECT trial_id FROM best WHERE op_id = ?1 AND tuning_point = ?2) "
-             "AND target.arch = ?3 AND target.compute_units = ?4",
-             *id, tuningPoint, target.arch, static_cast<int64_t>(target.computeUnits));
+      select("JOIN best ON best.trial_id = trial.id WHERE best.op_id = ?1 AND "
+             "best.tuning_point = ?2 AND target.arch = ?3 AND target.compute_units = ?4 "
+             "ORDER BY best.device = ?5 DESC, best.rivals DESC, best.device LIMIT 1",
+             *id, tuningPoint, target.arch, static_cast<int64_t>(target.computeUnits), device);
   if (!rows)
     return rows.takeError();
   if (rows->empty())
@@ -196,14 +151,24 @@ Result<std::optional<KernelRecord>> SqliteDatabase::best(const OpDesc &op, const
   return std::optional<KernelRecord>(std::move(rows->front()));
 }
 
-Result<std::vector<KernelRecord>> SqliteDatabase::winners(const OpDesc &op,
-                                                          const TargetDesc &target) {
+Result<std::vector<KernelRecord>>
+SqliteDatabase::winners(const OpDesc &op, const TargetDesc &target, std::string_view device) {
   Result<int64_t> id = opId(op);
   if (!id)
     return id.takeError();
-  return select("WHERE trial.id IN (SELECT trial_id FROM best WHERE op_id = ?1) AND "
-                "target.arch = ?2 ORDER BY trial.tuning_point, target.compute_units",
-                *id, target.arch);
+  Result<std::vector<KernelRecord>> rows =
+      select("JOIN best ON best.trial_id = trial.id WHERE best.op_id = ?1 AND target.arch = ?2 "
+             "ORDER BY trial.tuning_point, target.compute_units, best.device = ?3 DESC, "
+             "best.rivals DESC, best.device",
+             *id, target.arch, device);
+  if (!rows)
+    return rows.takeError();
+  // The first device of each place is the one that counts.
+  auto samePlace = [](const KernelRecord &a, const KernelRecord &b) {
+    return a.tuningPoint == b.tuningPoint && a.computeUnits == b.computeUnits;
+  };
+  rows->erase(std::unique(rows->begin(), rows->end(), samePlace), rows->end());
+  return rows;
 }
 
 Result<std::vector<KernelRecord>> SqliteDatabase::list(const RecordFilter &filter) {
@@ -233,7 +198,7 @@ Result<int64_t> SqliteDatabase::markStaleRunning() {
         return row.takeError();
       if (!*row)
         break;
-      if (db::isGone(rows->text(1)))
+      if (isGone(rows->text(1)))
         stale.push_back(rows->integer(0));
     }
   }
@@ -250,12 +215,62 @@ Result<int64_t> SqliteDatabase::markStaleRunning() {
   return static_cast<int64_t>(stale.size());
 }
 
+Result<std::vector<std::string>> SqliteDatabase::verify() { return findFaults(*connection); }
+
+Status SqliteDatabase::setStale(int64_t id, std::string_view reason) {
+  if (Status status = requireWritable("mark a trial stale"); !status)
+    return status;
+  Result<Statement> rows =
+      connection->query("UPDATE trial SET stale = ?2 WHERE id = ?1 RETURNING id", id, reason);
+  if (!rows)
+    return rows.takeError();
+  Result<bool> row = rows->step();
+  if (!row)
+    return row.takeError();
+  if (!*row)
+    return usageError(fmt::format("no trial {} in {}", id, connection->path()));
+  row = rows->step(); // to its end, which commits
+  return row ? Status() : Status(row.takeError());
+}
+
+Result<std::map<std::string, std::string>> SqliteDatabase::manifest() {
+  Result<Statement> rows = connection->query("SELECT name, value FROM manifest");
+  if (!rows)
+    return rows.takeError();
+  std::map<std::string, std::string> facts;
+  while (true) {
+    Result<bool> row = rows->step();
+    if (!row)
+      return row.takeError();
+    if (!*row)
+      return facts;
+    facts.emplace(rows->text(0), rows->text(1));
+  }
+}
+
+Status SqliteDatabase::setManifest(const std::map<std::string, std::string> &facts) {
+  if (Status status = requireWritable("write a manifest"); !status)
+    return status;
+  Result<Transaction> transaction = Transaction::begin(*connection);
+  if (!transaction)
+    return transaction.takeError();
+  if (Status status = connection->run("DELETE FROM manifest"); !status)
+    return status;
+  for (const auto &[fact, value] : facts)
+    if (Status status = connection->run("INSERT INTO manifest VALUES (?1, ?2)", fact, value);
+        !status)
+      return status;
+  return transaction->commit();
+}
+
+} // namespace db
+
 Result<std::unique_ptr<Database>> Database::open(const std::string &path, Mode mode,
                                                  std::chrono::milliseconds busyTimeout) {
-  Result<std::unique_ptr<Connection>> connection = db::openChecked(path, mode, busyTimeout);
+  Result<std::unique_ptr<db::Connection>> connection = db::openChecked(path, mode, busyTimeout);
   if (!connection)
     return connection.takeError();
-  return std::unique_ptr<Database>(std::make_unique<SqliteDatabase>(connection.take()));
+  return std::unique_ptr<Database>(std::make_unique<db::SqliteDatabase>(connection.take()));
 }
 
 } // namespace zorse

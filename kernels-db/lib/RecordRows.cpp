@@ -8,18 +8,23 @@
 
 #include "Owner.h"
 
+#include "zorse/desc/StrictJson.h"
+
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
+#include <set>
 
 namespace zorse {
 
 static constexpr std::array<std::string_view, 8> stateNames = {
     "queued", "running", "ok", "failed", "timed_out", "crashed", "wrong", "interrupted"};
 static constexpr std::array<std::string_view, 3> sourceNames = {"measured", "simulated", "model"};
+static constexpr std::array<std::string_view, 3> trustNames = {"built", "signed", "foreign"};
 
 std::string_view name(TrialState state) { return stateNames.at(static_cast<size_t>(state)); }
 std::string_view name(Source source) { return sourceNames.at(static_cast<size_t>(source)); }
+std::string_view name(Trust trust) { return trustNames.at(static_cast<size_t>(trust)); }
 
 } // namespace zorse
 
@@ -28,10 +33,11 @@ namespace zorse::db {
 const std::string_view selectRecords =
     "SELECT trial.id, op.kind, op.description, target.arch, target.compute_units, "
     "trial.tuning_point, config.text, trial.compiler_revision, trial.code_hash, trial.source, "
-    "trial.state, trial.error, trial.verified, trial.max_error, trial.verified_cases, "
-    "trial.verified_detail, trial.created_at, measurement.device, measurement.method, "
-    "measurement.median_us, measurement.low_us, measurement.high_us, measurement.samples, "
-    "measurement.flops, measurement.bytes, measurement.trial_id "
+    "trial.state, trial.error, trial.stale, trial.verified, trial.max_error, "
+    "trial.verified_cases, trial.verified_detail, trial.created_at, measurement.trial_id, "
+    "trial.device, measurement.method, measurement.median_us, measurement.low_us, "
+    "measurement.high_us, measurement.samples, measurement.flops, measurement.bytes, "
+    "measurement.environment "
     "FROM trial JOIN op ON op.id = trial.op_id JOIN target ON target.id = trial.target_id "
     "JOIN config ON config.id = trial.config_id "
     "LEFT JOIN measurement ON measurement.trial_id = trial.id ";
@@ -44,6 +50,16 @@ static std::optional<T> parseName(const std::array<std::string_view, N> &names,
       return static_cast<T>(i);
   return std::nullopt;
 }
+
+std::optional<TrialState> stateOf(std::string_view text) {
+  return parseName<TrialState>(stateNames, text);
+}
+
+std::optional<Source> sourceOf(std::string_view text) {
+  return parseName<Source>(sourceNames, text);
+}
+
+std::optional<Trust> trustOf(std::string_view text) { return parseName<Trust>(trustNames, text); }
 
 static Error unknownWord(const Connection &connection, std::string_view column, int64_t id,
                          std::string_view word) {
@@ -71,6 +87,7 @@ Result<KernelRecord> readRecord(const Connection &connection, const Statement &r
     return unknownWord(connection, "state", record.id, state);
   record.state = *knownState;
   record.error = row.text(column++);
+  record.stale = row.text(column++);
   if (!row.isNull(column)) {
     Verification &verification = record.verification.emplace();
     verification.passed = row.integer(column) != 0;
@@ -80,7 +97,7 @@ Result<KernelRecord> readRecord(const Connection &connection, const Statement &r
   }
   column += 4;
   record.createdAt = row.text(column++);
-  if (!row.isNull(column + 7)) {
+  if (!row.isNull(column++)) {
     Measurement &measurement = record.measurement.emplace();
     std::optional<Source> knownSource = parseName<Source>(sourceNames, source);
     if (!knownSource)
@@ -94,6 +111,7 @@ Result<KernelRecord> readRecord(const Connection &connection, const Statement &r
     measurement.samples = row.integer(column++);
     measurement.flops = row.real(column++);
     measurement.bytes = row.real(column++);
+    measurement.environment = row.text(column++);
   }
   return record;
 }
@@ -139,13 +157,29 @@ Status checkRecord(const KernelRecord &record) {
       return usageError(fmt::format("the interval of a measurement holds its median, found "
                                     "[{}, {}] around {}",
                                     measurement->lowUs, measurement->highUs, median));
+    if (measurement->samples < 0)
+      return usageError(fmt::format("the samples of a measurement are 0 or more, found {}",
+                                    measurement->samples));
+    if (!std::isfinite(measurement->flops) || !std::isfinite(measurement->bytes))
+      return usageError(fmt::format("flops and bytes of a measurement are finite, found {} and {}",
+                                    measurement->flops, measurement->bytes));
+    if (measurement->environment != "{}") {
+      Result<nlohmann::json> environment = parseStrictJson(measurement->environment);
+      if (!environment || !environment->is_object())
+        return usageError("the environment of a measurement is a JSON object, found '" +
+                          measurement->environment.substr(0, 80) + "'");
+    }
   }
   return Status();
 }
 
-static bool isUnfinished(TrialState state) {
+bool isUnfinished(TrialState state) {
   return state == TrialState::Queued || state == TrialState::Running ||
          state == TrialState::Interrupted;
+}
+
+bool isBareCompilation(const KernelRecord &record) {
+  return record.state == TrialState::Ok && !record.measurement && !record.verification;
 }
 
 /// The id of the row of a dimension table that holds these values, inserted if need be.
@@ -166,13 +200,7 @@ static Result<int64_t> rowFor(const Connection &connection, std::string_view ins
   return statement->integer(0);
 }
 
-namespace {
-struct Keys {
-  int64_t op = 0, target = 0, config = 0;
-};
-} // namespace
-
-static Result<Keys> keysOf(const Connection &connection, const KernelRecord &record) {
+Result<TrialKeys> keysOf(const Connection &connection, const KernelRecord &record) {
   std::string hash = hashText(record.opJson).hex();
   Result<int64_t> op =
       rowFor(connection, "INSERT OR IGNORE INTO op (hash, kind, description) VALUES (?1, ?2, ?3)",
@@ -190,30 +218,33 @@ static Result<Keys> keysOf(const Connection &connection, const KernelRecord &rec
                                   "SELECT id FROM config WHERE text = ?1", record.configText);
   if (!config)
     return config.takeError();
-  return Keys{*op, *target, *config};
+  return TrialKeys{*op, *target, *config};
 }
 
 namespace {
 struct EarlierRow {
   int64_t id = 0;
-  std::string state;
-  bool measured = false;
+  std::string state, device;
+  bool measured = false, sameCode = false;
 };
 } // namespace
 
 /// The rows that this record is a later word on, the closest first: the same code whatever the
-/// revision, or the same revision where one of the two has no code yet; the same source, or none.
-static Result<std::vector<EarlierRow>> earlierRows(const Connection &connection, const Keys &keys,
-                                                   const KernelRecord &record,
-                                                   std::string_view source) {
+/// revision, or the same revision where one of the two has no code yet; the same source on the same
+/// device, or none.
+static Result<std::vector<EarlierRow>>
+earlierRows(const Connection &connection, const TrialKeys &keys, const KernelRecord &record,
+            std::string_view source, std::string_view device) {
   Result<Statement> rows = connection.query(
-      "SELECT id, state, source <> '' FROM trial WHERE op_id = ?1 AND target_id = ?2 AND "
-      "tuning_point = ?3 AND config_id = ?4 AND (source = ?5 OR source = '' OR ?5 = '') AND "
+      "SELECT id, state, source <> '', device, code_hash = ?6 AND ?6 <> '' FROM trial WHERE op_id "
+      "= ?1 AND target_id = ?2 AND "
+      "tuning_point = ?3 AND config_id = ?4 AND "
+      "((source = ?5 AND device = ?8) OR source = '' OR ?5 = '') AND "
       "((code_hash = ?6 AND ?6 <> '') OR "
       " (compiler_revision = ?7 AND (code_hash = '' OR ?6 = '' OR code_hash = ?6))) "
       "ORDER BY source = ?5 DESC, code_hash = ?6 DESC, id DESC",
       keys.op, keys.target, record.tuningPoint, keys.config, source, record.codeHash,
-      record.compilerRevision);
+      record.compilerRevision, device);
   if (!rows)
     return rows.takeError();
   std::vector<EarlierRow> found;
@@ -223,53 +254,57 @@ static Result<std::vector<EarlierRow>> earlierRows(const Connection &connection,
       return row.takeError();
     if (!*row)
       return found;
-    found.push_back({rows->integer(0), rows->text(1), rows->integer(2) != 0});
+    found.push_back({rows->integer(0), rows->text(1), rows->text(3), rows->integer(2) != 0,
+                     rows->integer(4) != 0});
   }
 }
 
 /// Whether the earlier row says more than the record: a finished one more than a mark that work
-/// goes on, a measured one more than "it compiled".
+/// goes on, a measured one more than "it compiled", and so does one of code that must not run.
 static bool saysMore(const EarlierRow &earlier, const KernelRecord &record) {
   std::optional<TrialState> state = parseName<TrialState>(stateNames, earlier.state);
   if (!state)
     return false;
   if (isUnfinished(record.state))
     return !isUnfinished(*state);
-  bool onlyCompiled = record.state == TrialState::Ok && !record.measurement && !record.verification;
-  return onlyCompiled && *state == TrialState::Ok && earlier.measured;
+  if (!isBareCompilation(record))
+    return false;
+  bool isBlocked = *state == TrialState::Wrong || *state == TrialState::Crashed ||
+                   *state == TrialState::TimedOut;
+  return earlier.measured || (isBlocked && earlier.sameCode);
 }
 
-static Status writeMeasurement(const Connection &connection, int64_t id, Measurement measurement) {
+// A trial that ended without a time does not say on which device. Where times of several devices
+// are there, only a wrong result speaks of all of them; a crash or a time limit may be of one.
+static void keepOtherDevices(std::vector<EarlierRow> &earlier, const KernelRecord &record) {
+  std::set<std::string> devices;
+  for (const EarlierRow &row : earlier)
+    if (row.measured)
+      devices.insert(row.device);
+  if (!record.measurement && record.state != TrialState::Wrong && devices.size() > 1)
+    std::erase_if(earlier, [](const EarlierRow &row) { return row.measured; });
+}
+
+static Status writeMeasurement(const Connection &connection, int64_t id,
+                               const Measurement &measurement) {
   // A prediction without spread is an interval of one point.
-  if (measurement.lowUs == 0 && measurement.highUs == 0)
-    measurement.lowUs = measurement.highUs = measurement.medianUs;
-  return connection.run("INSERT INTO measurement (trial_id, device, method, median_us, low_us, "
-                        "high_us, samples, flops, bytes) "
+  bool isPoint = measurement.lowUs == 0 && measurement.highUs == 0;
+  return connection.run("INSERT INTO measurement (trial_id, method, median_us, low_us, high_us, "
+                        "samples, flops, bytes, environment) "
                         "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-                        id, measurement.device, measurement.method, measurement.medianUs,
-                        measurement.lowUs, measurement.highUs, measurement.samples,
-                        measurement.flops, measurement.bytes);
+                        id, measurement.method, measurement.medianUs,
+                        isPoint ? measurement.medianUs : measurement.lowUs,
+                        isPoint ? measurement.medianUs : measurement.highUs, measurement.samples,
+                        measurement.flops, measurement.bytes, measurement.environment);
 }
 
-Result<int64_t> writeRecord(const Connection &connection, const KernelRecord &record) {
-  Result<Keys> keys = keysOf(connection, record);
-  if (!keys)
-    return keys.takeError();
-  std::string_view source = record.measurement ? name(record.measurement->source) : "";
-  Result<std::vector<EarlierRow>> earlier = earlierRows(connection, *keys, record, source);
-  if (!earlier)
-    return earlier.takeError();
-  for (const EarlierRow &row : *earlier)
-    if (saysMore(row, record))
-      return row.id;
-  for (const EarlierRow &row : *earlier)
-    if (Status status = connection.run("DELETE FROM trial WHERE id = ?1", row.id); !status)
-      return status.takeError();
-
+Result<int64_t> insertTrial(const Connection &connection, std::optional<int64_t> id,
+                            const TrialKeys &keys, const KernelRecord &record,
+                            std::string_view createdAt) {
   std::string owner = record.state == TrialState::Running ? currentOwner() : std::string();
   std::optional<int64_t> verified, cases;
   std::optional<double> maxError;
-  std::optional<std::string_view> detail;
+  std::optional<std::string_view> detail, created;
   if (const auto &verification = record.verification) {
     verified = verification->passed ? 1 : 0;
     // NaN would be stored as NULL, and no error is worse than it.
@@ -277,17 +312,18 @@ Result<int64_t> writeRecord(const Connection &connection, const KernelRecord &re
     cases = verification->cases;
     detail = verification->detail;
   }
-  std::optional<int64_t> id;
-  if (!earlier->empty())
-    id = earlier->front().id;
+  if (!createdAt.empty())
+    created = createdAt;
   Status status = connection.run(
       "INSERT INTO trial (id, op_id, target_id, tuning_point, config_id, compiler_revision, "
-      "code_hash, source, state, error, owner, verified, max_error, verified_cases, "
-      "verified_detail, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-      "?13, ?14, ?15, strftime('%Y-%m-%dT%H:%M:%SZ', 'now'))",
-      id, keys->op, keys->target, record.tuningPoint, keys->config, record.compilerRevision,
-      record.codeHash, source, name(record.state), record.error, owner, verified, maxError, cases,
-      detail);
+      "code_hash, source, device, state, error, stale, owner, verified, max_error, "
+      "verified_cases, verified_detail, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, "
+      "?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, "
+      "coalesce(?18, strftime('%Y-%m-%dT%H:%M:%SZ', 'now')))",
+      id, keys.op, keys.target, record.tuningPoint, keys.config, record.compilerRevision,
+      record.codeHash, record.measurement ? name(record.measurement->source) : "",
+      record.measurement ? record.measurement->device : "", name(record.state), record.error,
+      record.stale, owner, verified, maxError, cases, detail, created);
   if (!status)
     return status.takeError();
   int64_t row = connection.lastInsertId();
@@ -295,6 +331,32 @@ Result<int64_t> writeRecord(const Connection &connection, const KernelRecord &re
     if (Status written = writeMeasurement(connection, row, *record.measurement); !written)
       return written.takeError();
   return row;
+}
+
+Result<int64_t> writeRecord(const Connection &connection, const KernelRecord &record) {
+  Result<TrialKeys> keys = keysOf(connection, record);
+  if (!keys)
+    return keys.takeError();
+  std::string_view source = record.measurement ? name(record.measurement->source) : "";
+  std::string device = record.measurement ? record.measurement->device : std::string();
+  Result<std::vector<EarlierRow>> earlier = earlierRows(connection, *keys, record, source, device);
+  if (!earlier)
+    return earlier.takeError();
+  for (const EarlierRow &row : *earlier)
+    if (saysMore(row, record))
+      return row.id;
+  keepOtherDevices(*earlier, record);
+  for (const EarlierRow &row : *earlier)
+    if (Status status = deleteTrial(connection, row.id); !status)
+      return status.takeError();
+  std::optional<int64_t> id;
+  if (!earlier->empty())
+    id = earlier->front().id;
+  return insertTrial(connection, id, *keys, record);
+}
+
+Status deleteTrial(const Connection &connection, int64_t id) {
+  return connection.run("DELETE FROM trial WHERE id = ?1", id);
 }
 
 } // namespace zorse::db

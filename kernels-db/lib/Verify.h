@@ -16,7 +16,8 @@ namespace zorse::db {
 
 /// SELECT … FROM code_object joined with its bytes; append WHERE and ORDER BY.
 inline constexpr std::string_view selectCode =
-    "SELECT code_hash, metadata, metadata_hash, bytes FROM code_object "
+    "SELECT code_hash, metadata, metadata_hash, bytes, trust, signer, signature, op_hash, "
+    "arch, config_text FROM code_object "
     "JOIN code ON code.hash = code_object.code_hash ";
 
 /// The code object of the current row of selectCode, checked against its hashes.

@@ -25,12 +25,13 @@ class DbTest(CliCase):
             for i, (state, us) in enumerate((("ok", 5.0), ("ok", 9.0), ("failed", None)), 1):
                 connection.execute("INSERT INTO config VALUES (?, ?)", (i, f"waves={i}"))
                 connection.execute(
-                    "INSERT INTO trial VALUES (?, 1, 1, '{\"tokens\":1}', ?, 'test', ?, ?, ?, '', "
-                    "'', ?, 0.5, 3, '', '2026-01-01T00:00:00Z')",
-                    (i, i, f"{i:032x}", "measured" if us else "", state, 1 if us else None))
+                    "INSERT INTO trial VALUES (?, 1, 1, '{\"tokens\":1}', ?, 'test', ?, ?, ?, ?, "
+                    "'', '', '', ?, 0.5, 3, '', '2026-01-01T00:00:00Z')",
+                    (i, i, f"{i:032x}", "measured" if us else "", "MI300X" if us else "", state,
+                     1 if us else None))
                 if us:
-                    connection.execute("INSERT INTO measurement VALUES (?, 'MI300X', 'median', "
-                                       "?, ?, ?, 15, 1e6, 2e6)", (i, us, us - 1, us + 1))
+                    connection.execute("INSERT INTO measurement VALUES (?, 'median', "
+                                       "?, ?, ?, 15, 1e6, 2e6, '{}')", (i, us, us - 1, us + 1))
         connection.close()
 
     def test_ls(self):
@@ -130,7 +131,7 @@ class DbTest(CliCase):
             connection.execute("PRAGMA user_version = 99")
         connection.close()
         self.refused_everywhere(f"{self.db} has schema version 99, this zorse knows versions up to "
-                                "1; use the zorse that wrote it, or name another file with --db")
+                                "2; use the zorse that wrote it, or name another file with --db")
 
     def test_corrupt(self):
         self.make_database()
@@ -146,7 +147,7 @@ class DbTest(CliCase):
             connection.execute("CREATE TRIGGER t AFTER INSERT ON op BEGIN SELECT 1; END")
         connection.close()
         self.refused_everywhere(f"database is corrupt: the tables of {self.db} differ from those "
-                                "of schema version 1; restore a copy, or move the file away and "
+                                "of schema version 2; restore a copy, or move the file away and "
                                 "tune again")
 
 

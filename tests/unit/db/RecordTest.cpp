@@ -32,6 +32,8 @@ protected:
 
 TEST_F(RecordTest, RoundTripsEveryField) {
   KernelRecord in = sampleRecord("block_m=16,waves=1", 12.5, 0.5);
+  in.stale = "compiles to other code";
+  in.measurement->environment = "{\"cache\":\"cold\",\"load\":0.1}";
   in.error = "it's \"quoted\"\n; DROP TABLE trial";
   int64_t id = record(in);
   ASSERT_EQ(all().size(), 1u);
@@ -57,6 +59,8 @@ TEST_F(RecordTest, RoundTripsEveryField) {
   EXPECT_EQ(out.measurement->samples, 15);
   EXPECT_EQ(out.measurement->flops, 4096);
   EXPECT_EQ(out.measurement->bytes, 8192);
+  EXPECT_EQ(out.measurement->environment, in.measurement->environment);
+  EXPECT_EQ(out.stale, in.stale);
   ASSERT_TRUE(out.verification.has_value());
   EXPECT_TRUE(out.verification->passed);
   EXPECT_EQ(out.verification->maxError, 0.25);
@@ -116,6 +120,31 @@ TEST_F(RecordTest, SourcesDoNotReplaceEachOther) {
   record(sampleRecord("waves=1", 3, 0, Source::Model));
   ASSERT_EQ(all().size(), 2u);
   EXPECT_EQ(all()[0].measurement->medianUs, 12);
+}
+
+TEST_F(RecordTest, DevicesDoNotReplaceEachOther) {
+  KernelRecord in = sampleRecord("waves=1", 12, 1);
+  record(in);
+  in.measurement->device = "another device";
+  in.measurement->medianUs = 12.5;
+  record(in);
+  ASSERT_EQ(all().size(), 2u);
+  // A crash does not say where; times of several devices are not thrown away for it.
+  KernelRecord failed = in;
+  failed.measurement.reset();
+  failed.verification.reset();
+  failed.state = TrialState::Crashed;
+  record(failed);
+  EXPECT_EQ(all().size(), 3u);
+  // That the code is wrong is true of all of them.
+  failed.state = TrialState::Wrong;
+  record(failed);
+  ASSERT_EQ(all().size(), 1u);
+  EXPECT_EQ(all().front().state, TrialState::Wrong);
+  // And that it compiles is no news.
+  failed.state = TrialState::Ok;
+  record(failed);
+  EXPECT_EQ(all().front().state, TrialState::Wrong);
 }
 
 TEST_F(RecordTest, AResultReplacesTheMarkOfItsRun) {
