@@ -70,3 +70,9 @@ KERNEL(reads_its_output) {
   if (before != before)
     out[wy * N + wx * 128] = before;
 }
+/* For workers that must survive them. */
+KERNEL(spins) {
+  for (volatile int forever = 1; forever;)
+    ;
+}
+KERNEL(faults) { *(volatile int *)0 = 1; }
