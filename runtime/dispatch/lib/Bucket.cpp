@@ -70,4 +70,6 @@ Sizes bucketOf(const OpSpec &spec, const Sizes &sizes) {
   return bucket;
 }
 
+double tuningDistance(const Sizes &a, const Sizes &b) { return dispatch::distance(a, b); }
+
 } // namespace zorse

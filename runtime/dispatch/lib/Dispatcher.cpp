@@ -61,7 +61,7 @@ public:
 
 struct Dispatcher::State {
   State(Device &device, Database *database, MissHandler onMiss)
-      : device(device), source(device.target(), database, std::move(onMiss)) {}
+      : device(device), source(device, database, std::move(onMiss)) {}
 
   Status readSizes(Kernel &kernel, const Sizes &sizes);
   Result<LoadedCode *> codeFor(Kernel &kernel);
@@ -340,6 +340,8 @@ Status Dispatcher::replay(Recording &recording) {
     time->launches += count;
   return state->device.replay(*recording.graph);
 }
+
+void Dispatcher::onRebuild(RebuildHandler handler) { state->source.onRebuild(std::move(handler)); }
 
 void Dispatcher::timeLaunches(bool wanted) { state->waitForTimes = wanted; }
 

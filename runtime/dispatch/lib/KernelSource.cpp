@@ -19,7 +19,7 @@ Result<std::vector<Candidate>> KernelSource::candidates(const OpDesc &op) {
   std::vector<Candidate> found;
   if (!database)
     return found;
-  Result<std::vector<KernelRecord>> winners = database->winners(op, target);
+  Result<std::vector<KernelRecord>> winners = database->winners(op, target, deviceName);
   if (!winners)
     return winners.takeError();
   for (KernelRecord &record : *winners)
@@ -54,6 +54,46 @@ static std::vector<const Candidate *> byDistance(const std::vector<Candidate> &c
   return sorted;
 }
 
+std::string KernelSource::whyUnusable(const KernelRecord &record, const Error *failure) {
+  if (failure)
+    return failure->message;
+  Result<std::optional<StoredCode>> stored = database->inspectCode(record);
+  if (!stored)
+    return stored.error().message;
+  if (!*stored)
+    return fmt::format("its code {} is not stored", record.codeHash);
+  std::string where = record.layer.empty() ? database->path() : "the " + record.layer + " database";
+  return fmt::format("its code {} (trial {} of {}) was built by somebody else and is not signed by "
+                     "a key that you trust; trust the key with `zorse key trust`, or build it "
+                     "again with `zorse db audit --rebuild`",
+                     record.codeHash, record.id, where);
+}
+
+void KernelSource::note(const KernelRecord &record, std::string text) {
+  if (noted.insert({record.layer, record.id}).second)
+    sentences.push_back(fmt::format("{}: {}", record.opKind, text));
+}
+
+Result<CodeObject> KernelSource::buildAgain(const OpDesc &op, const Candidate &candidate,
+                                            const std::string &reason) {
+  const KernelRecord &record = candidate.record;
+  RecordKey key(record.layer, record.id);
+  auto known = rebuilt.find(key);
+  if (known != rebuilt.end())
+    return known->second;
+  Result<CodeObject> object = rebuild(op.withTuningPoint(candidate.tunedAt), record);
+  if (object && object->codeHash().hex() != record.codeHash)
+    note(record, fmt::format("the winner {} at {} was built again and is other code ({}) than was "
+                             "measured ({}), so its time may differ; tune it again",
+                             record.configText, record.tuningPoint, object->codeHash().hex(),
+                             record.codeHash));
+  // A shipped winner comes without code: building it on its first use is nothing to tell.
+  else if (object && (record.layer.empty() || record.layer == "user"))
+    note(record, fmt::format("the winner {} at {} was built again: {}", record.configText,
+                             record.tuningPoint, reason));
+  return rebuilt.emplace(key, std::move(object)).first->second;
+}
+
 Result<CodeObject> KernelSource::find(const OpDesc &op, const std::vector<Candidate> &candidates,
                                       const Sizes &bucket) {
   std::vector<std::string> reasons;
@@ -62,12 +102,16 @@ Result<CodeObject> KernelSource::find(const OpDesc &op, const std::vector<Candid
     Result<std::optional<CodeObject>> code = database->loadCode(record);
     if (code.ok() && *code)
       return std::move(**code);
-    std::string reason = fmt::format(
-        "the winner {} at {} was passed over: {}", record.configText, record.tuningPoint,
-        code.ok() ? fmt::format("its code {} is not stored", record.codeHash)
-                  : code.error().message);
-    if (notedTrials.insert(record.id).second)
-      passedOver.push_back(fmt::format("{}: {}", op.kind(), reason));
+    std::string why = whyUnusable(record, code.ok() ? nullptr : &code.error());
+    if (rebuild) {
+      Result<CodeObject> object = buildAgain(op, *candidate, why);
+      if (object)
+        return object;
+      why += "; building it again failed: " + object.error().message;
+    }
+    std::string reason = fmt::format("the winner {} at {} was passed over: {}", record.configText,
+                                     record.tuningPoint, why);
+    note(record, reason);
     reasons.push_back(std::move(reason));
   }
   if (onMiss)

@@ -9,6 +9,7 @@
 #include "zorse/db/Database.h"
 #include "zorse/dispatch/Dispatcher.h"
 
+#include <map>
 #include <set>
 
 namespace zorse::dispatch {
@@ -19,11 +20,14 @@ struct Candidate {
   Sizes tunedAt;
 };
 
-/// Chooses code: the winner of the bucket, the nearest winner, the miss handler, or an error.
+/// Chooses code: the winner of the bucket, the nearest winner, the miss handler, or an error. A
+/// winner whose code cannot be launched is built again, so that what was tuned is what runs.
 class KernelSource {
 public:
-  KernelSource(const TargetDesc &target, Database *database, Dispatcher::MissHandler onMiss)
-      : target(target), database(database), onMiss(std::move(onMiss)) {}
+  KernelSource(const Device &device, Database *database, Dispatcher::MissHandler onMiss)
+      : target(device.target()), deviceName(device.description()), database(database),
+        onMiss(std::move(onMiss)) {}
+  void onRebuild(Dispatcher::RebuildHandler handler) { rebuild = std::move(handler); }
 
   /// The winners of an op, read once when it is prepared.
   Result<std::vector<Candidate>> candidates(const OpDesc &op);
@@ -32,16 +36,26 @@ public:
   Result<CodeObject> find(const OpDesc &op, const std::vector<Candidate> &candidates,
                           const Sizes &bucket);
 
-  const std::vector<std::string> &notes() const { return passedOver; }
+  const std::vector<std::string> &notes() const { return sentences; }
 
 private:
+  /// Why the code of a winner cannot be launched.
+  std::string whyUnusable(const KernelRecord &record, const Error *failure);
+  Result<CodeObject> buildAgain(const OpDesc &op, const Candidate &candidate,
+                                const std::string &reason);
+  void note(const KernelRecord &record, std::string text);
   Error noKernel(const OpDesc &op, const Sizes &bucket, const std::vector<std::string> &reasons);
 
+  using RecordKey = std::pair<std::string, int64_t>; ///< layer, id
+
   const TargetDesc &target;
+  std::string deviceName;
   Database *database;
   Dispatcher::MissHandler onMiss;
-  std::vector<std::string> passedOver;
-  std::set<int64_t> notedTrials; ///< ids of records that passedOver speaks of
+  Dispatcher::RebuildHandler rebuild;
+  std::map<RecordKey, Result<CodeObject>> rebuilt;
+  std::vector<std::string> sentences;
+  std::set<RecordKey> noted; ///< records that the sentences speak of
 };
 
 /// The op of the same kind and target that has a winner and whose fields are nearest, in words:

@@ -7,6 +7,7 @@
 #include "FakeDevice.h"
 
 #include "zorse/db/Database.h"
+#include "zorse/db/Trust.h"
 #include "zorse/dispatch/Dispatcher.h"
 
 #include <filesystem>
@@ -225,6 +226,96 @@ TEST_F(DispatcherTest, AWinnerWithoutCodeIsPassedOver) {
   Dispatcher second(device, database.get());
   EXPECT_EQ(chosen(second, linear(), 1), "present");
   EXPECT_EQ(second.notes(), std::vector<std::string>{"linear: " + reason});
+}
+
+TEST_F(DispatcherTest, AWinnerWithoutCodeIsBuiltAgain) {
+  addWinner(linear(), 8, "absent", 2, false);
+  addWinner(linear(), 64, "present");
+  std::vector<std::string> asked;
+  Dispatcher dispatcher(device, database.get());
+  dispatcher.onRebuild([&](const OpDesc &op, const KernelRecord &record) {
+    asked.push_back(record.configText + " " + op.tuningPointJson());
+    return Result<CodeObject>(codeFor(op, record.configText));
+  });
+  EXPECT_EQ(chosen(dispatcher, linear(), 1), "absent");
+  EXPECT_EQ(chosen(dispatcher, linear(), 7), "absent");
+  EXPECT_EQ(chosen(dispatcher, linear(), 64), "present");
+  // Once for all buckets, at the sizes that it was tuned at.
+  EXPECT_EQ(asked, std::vector<std::string>{"absent {\"tokens\":8}"});
+  EXPECT_EQ(dispatcher.notes(),
+            std::vector<std::string>{"linear: the winner absent at {\"tokens\":8} was built again: "
+                                     "its code " +
+                                     codeFor(linear(), "absent").codeHash().hex() +
+                                     " is not stored"});
+}
+
+TEST_F(DispatcherTest, OtherCodeThanWasMeasuredIsTold) {
+  addWinner(linear(), 8, "absent", 2, false);
+  Dispatcher dispatcher(device, database.get());
+  dispatcher.onRebuild([&](const OpDesc &op, const KernelRecord &record) {
+    CodeObject object = codeFor(op, record.configText);
+    object.bytes.push_back(7);
+    return Result<CodeObject>(object);
+  });
+  EXPECT_EQ(chosen(dispatcher, linear(), 8), "absent");
+  ASSERT_EQ(dispatcher.notes().size(), 1u);
+  EXPECT_NE(dispatcher.notes()[0].find("is other code"), std::string::npos)
+      << dispatcher.notes()[0];
+}
+
+TEST_F(DispatcherTest, WhatCannotBeBuiltAgainGivesWayToTheNextBest) {
+  addWinner(linear(), 8, "absent", 2, false);
+  addWinner(linear(), 64, "present");
+  int asked = 0;
+  Dispatcher dispatcher(device, database.get());
+  dispatcher.onRebuild([&](const OpDesc &, const KernelRecord &) {
+    ++asked;
+    return Result<CodeObject>(runtimeError("no way"));
+  });
+  EXPECT_EQ(chosen(dispatcher, linear(), 1), "present");
+  EXPECT_EQ(chosen(dispatcher, linear(), 8), "present");
+  EXPECT_EQ(asked, 1);
+  EXPECT_EQ(dispatcher.notes(),
+            std::vector<std::string>{"linear: the winner absent at {\"tokens\":8} was passed over: "
+                                     "its code " +
+                                     codeFor(linear(), "absent").codeHash().hex() +
+                                     " is not stored; building it again failed: no way"});
+}
+
+TEST_F(DispatcherTest, UnsignedCodeOfOthersIsNeverLoaded) {
+  addWinner(linear(), 8, "theirs");
+  SigningKey key = SigningKey::generate();
+  for (bool isSigned : {false, true}) {
+    if (isSigned) {
+      ASSERT_EQ(*database->sign(key), 1);
+    }
+    for (bool isTrusted : {false, true}) {
+      TrustStore trust(isTrusted ? std::vector{key.publicKey} : std::vector<std::string>());
+      std::unique_ptr<Database> layers =
+          openLayers({folder + "/user.db", "", folder + "/kernels.db"}, trust,
+                     Database::Mode::ReadWrite)
+              .take();
+      Dispatcher dispatcher(device, layers.get());
+      bool loads = isSigned && isTrusted;
+      EXPECT_EQ(chosen(dispatcher, linear(), 8) == "theirs", loads);
+      EXPECT_EQ(dispatcher.notes().empty(), loads);
+      if (!loads) {
+        EXPECT_NE(dispatcher.notes().at(0).find("of the shipped database"), std::string::npos);
+      }
+      // What is built here takes its place, and stays.
+      Dispatcher rebuilding(device, layers.get());
+      rebuilding.onRebuild([&](const OpDesc &op, const KernelRecord &record) {
+        EXPECT_EQ(record.layer, "shipped");
+        CodeObject object = codeFor(op, record.configText);
+        EXPECT_TRUE(layers->storeCode(object).ok());
+        return Result<CodeObject>(object);
+      });
+      EXPECT_EQ(chosen(rebuilding, linear(), 8), "theirs");
+      EXPECT_TRUE(rebuilding.notes().empty());
+      layers.reset();
+      std::filesystem::remove(folder + "/user.db");
+    }
+  }
 }
 
 TEST_F(DispatcherTest, CodeWithOtherArgumentsIsRefused) {

@@ -17,6 +17,7 @@
 namespace zorse {
 
 class Database;
+struct KernelRecord;
 
 /// Runs ops by name of operand. For every op and bucket of sizes it takes the winner of the
 /// database, loads its code once and keeps it. A library never compiles: a miss is an error that
@@ -30,6 +31,13 @@ public:
 
   Dispatcher(Device &device, Database *database, MissHandler onMiss = {});
   ~Dispatcher();
+
+  /// Compiles the configuration of a winner again, whose code may not or cannot be launched: it is
+  /// absent, damaged, or made by somebody whose key is not trusted. `op` stands at the tuning point
+  /// of the record. Called at most once for each record.
+  using RebuildHandler = std::function<Result<CodeObject>(const OpDesc &op, const KernelRecord &)>;
+  /// Without one such a winner is passed over.
+  void onRebuild(RebuildHandler handler);
 
   /// A prepared op: its kernels for the tuning buckets met so far.
   class Kernel;
@@ -61,8 +69,8 @@ public:
   /// clock.
   void timeLaunches(bool wanted);
   bool timesLaunches() const;
-  /// Winners that were passed over, and why (their code is missing or damaged), as sentences for a
-  /// tool to show.
+  /// Winners whose code was built again, or that were passed over, and why (it is missing, damaged
+  /// or not trusted), as sentences for a tool to show.
   const std::vector<std::string> &notes() const;
   Device &device();
 
@@ -86,5 +94,9 @@ private:
 /// The sizes rounded up to the bucket that they are tuned at: each size to a power of two, `tokens`
 /// up to 16 exactly as 1, 2, 4, 8, 16.
 Sizes bucketOf(const OpSpec &spec, const Sizes &sizes);
+
+/// How far apart two sets of sizes are, in doublings: what "nearest" means in the choice of a
+/// winner. Infinity for sets of different names.
+double tuningDistance(const Sizes &a, const Sizes &b);
 
 } // namespace zorse
