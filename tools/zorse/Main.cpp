@@ -80,16 +80,18 @@ static int fail(const Error &error) {
   return static_cast<int>(error.code);
 }
 
-static std::vector<std::string> verbNames(const CLI::App &app) {
+/// Of all verbs, or of those for people only.
+static std::vector<std::string> verbNames(const CLI::App &app, bool hiddenToo) {
   std::vector<std::string> names;
   for (const CLI::App *verb : app.get_subcommands([](const CLI::App *) { return true; }))
-    names.push_back(verb->get_name());
+    if (hiddenToo || !verb->get_group().empty())
+      names.push_back(verb->get_name());
   return names;
 }
 
 /// The first argument must be a verb or an option; the parser's own words about it are of no help.
 static Status checkVerb(const CLI::App &app, std::span<char *> arguments) {
-  std::vector<std::string> names = verbNames(app);
+  std::vector<std::string> names = verbNames(app, /*hiddenToo=*/false);
   if (names.empty())
     return Status();
   std::string verbs = fmt::format("{}", fmt::join(names, ", "));
@@ -99,7 +101,8 @@ static Status checkVerb(const CLI::App &app, std::span<char *> arguments) {
   std::string word = arguments[0];
   if (word.starts_with("-"))
     return Status();
-  if (std::find(names.begin(), names.end(), word) != names.end())
+  std::vector<std::string> all = verbNames(app, /*hiddenToo=*/true);
+  if (std::find(all.begin(), all.end(), word) != all.end())
     return checkVerb(*app.get_subcommand(word), arguments.subspan(1));
   std::string guess = closest(word, names);
   return usageError(fmt::format("unknown verb '{}'{}; the verbs of {} are {}", word,
@@ -137,6 +140,7 @@ static int runTool(int argc, char **argv) {
   addCompile(app, tool);
   addTune(app, tool);
   addSlurm(app, tool);
+  addWorker(app, tool);
 #endif
   addRun(app, tool);
   addDb(app, tool);

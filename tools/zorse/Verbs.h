@@ -16,6 +16,7 @@ void addCompile(CLI::App &app, Tool &tool);
 void addInspect(CLI::App &app, Tool &tool);
 void addSlurm(CLI::App &app, Tool &tool);
 void addTune(CLI::App &app, Tool &tool);
+void addWorker(CLI::App &app, Tool &tool);
 #endif
 void addDb(CLI::App &app, Tool &tool);
 void addDoctor(CLI::App &app, Tool &tool);
