@@ -17,12 +17,19 @@ namespace zorse {
 
 namespace {
 
-/// Ranks from 0, equal values with the mean of their ranks.
-std::vector<double> ranksOf(const std::vector<double> &values) {
+/// Indices by value, equal values as given.
+std::vector<size_t> orderOf(const std::vector<double> &values) {
   std::vector<size_t> order(values.size());
   std::iota(order.begin(), order.end(), size_t(0));
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return values[a] < values[b]; });
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
+    return values[a] < values[b] || (values[a] == values[b] && a < b);
+  });
+  return order;
+}
+
+/// Ranks from 0, equal values with the mean of their ranks.
+std::vector<double> ranksOf(const std::vector<double> &values) {
+  std::vector<size_t> order = orderOf(values);
   std::vector<double> ranks(values.size());
   for (size_t i = 0; i < order.size();) {
     size_t end = i;
@@ -135,10 +142,7 @@ RankingQuality judgeRanking(const std::vector<double> &predictedUs,
   RankingQuality quality;
   size_t count = measuredUs.size();
   quality.configs = count;
-  std::vector<size_t> order(count);
-  std::iota(order.begin(), order.end(), size_t(0));
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return predictedUs[a] < predictedUs[b]; });
+  std::vector<size_t> order = orderOf(predictedUs);
   std::vector<double> sorted = measuredUs;
   std::sort(sorted.begin(), sorted.end());
   double best = sorted.front();

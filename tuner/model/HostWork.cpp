@@ -13,7 +13,7 @@ namespace zorse::tuner {
 
 namespace {
 
-constexpr double firstCacheBytes = 48 << 10;
+constexpr double firstCacheBytes = 48 << 10, secondCacheBytes = 512 << 10;
 
 double ceilDiv(double a, double b) { return std::ceil(a / b); }
 
@@ -80,6 +80,7 @@ HostWork linear(const Shape &s) {
     work.packedSpills = n * step * 4 > firstCacheBytes;
   } else {
     s.innerKernel(work, m, n, inner, steps);
+    work.weightSpills = m < s.size("tokens") && n * inner * width > secondCacheBytes;
     work.rowsSpill = m * step * width > firstCacheBytes;
   }
   // Many rows in short pieces: a cache line or two go unused at the end of each.
@@ -194,7 +195,8 @@ HostWork elementwise(const Shape &s, int64_t groups) {
 } // namespace
 
 double HostWork::nanoseconds(const HostRates &r) const {
-  double inner = (products * r.product + loads * r.load) * (rowsSpill ? r.spilledL1 : 1);
+  double inner = (products * r.product + loads * r.load) * (rowsSpill ? r.spilledL1 : 1) *
+                 (weightSpills ? r.spilledL2 : 1);
   double column =
       (columnProducts * r.column + columnLoads * r.columnLoad) * (packedSpills ? r.packedL1 : 1);
   double rest = sums * r.horizontalSum + packed * r.pack + accumulators * r.accumulator +

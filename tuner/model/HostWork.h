@@ -37,13 +37,15 @@ struct HostRates {
   double accumulator = 0.5;   ///< a vector of results to memory and back
   double softmax = 1.4;       ///< exp or rescaling of one vector
   double element = 0.5;       ///< one vector of element-wise work
+  double instruction = 0.25;  ///< issuing one of those counted in the code
   double block = 100;         ///< beginning one step of a loop over blocks
-  double group = 150;         ///< beginning a workgroup
+  double group = 40;          ///< beginning a workgroup
   double launchUs = 1;        ///< of one kernel, in microseconds
   double joinPart = 0.2;      ///< one number of one part, by the kernel that joins splits
   double readGBs = 33;        ///< from memory, by one thread
   double readGBsMost = 200;   ///< from memory, by all together
   double spilledL1 = 1.11;    ///< factor on the inner kernel whose rows leave the first cache
+  double spilledL2 = 1.04;    ///< factor on it whose weight block leaves the second between rows
   double packedL1 = 1.25;     ///< factor on the column kernel whose packed block leaves it
   double ragged = 1.25;       ///< factor on code that masks its last block
 };
@@ -56,6 +58,7 @@ struct HostWork {
   double accumulators = 0, softmax = 0, elements = 0; ///< vectors
   double blocks = 1;
   bool rowsSpill = false;    ///< the rows of the inner kernel leave the first cache
+  bool weightSpills = false; ///< the block that rows share leaves the second cache
   bool packedSpills = false; ///< so does the packed block of the column kernel
   bool raggedBlocks = false; ///< the code masks, because blocks do not divide what they cut
   double present = 1;        ///< share of the grid that has work

@@ -5,6 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 #include "model/Model.h"
+#include "model/HostWork.h"
+#include "model/Predict.h"
 
 #include "zorse/reference/Fill.h"
 
@@ -80,7 +82,72 @@ Issue issueOf(const std::map<std::string, int64_t> &mix) {
   return {(matrix > 0 ? matrix : std::max(vector, 1.0)) / all, matrix > 0};
 }
 
+/// Operand bytes, and what the kernels hand to one another, written and read.
+Result<double> trafficOf(const CodeObject &object, const Sizes &sizes, int64_t operandBytes) {
+  ExprScope scope;
+  for (const auto &[name, value] : sizes)
+    scope[name] = value;
+  double traffic = double(operandBytes);
+  for (const WorkspaceInfo &workspace : object.workspaces) {
+    Result<int64_t> extra = workspace.bytes.evaluate(scope);
+    if (!extra)
+      return extra.takeError();
+    traffic += 2 * double(*extra);
+  }
+  return traffic;
+}
+
 } // namespace
+
+Result<Measurement> estimateOnHost(const OpDesc &op, const TargetDesc &target,
+                                   const CodeObject &object, const HostPeaks &peaks) {
+  if (object.kernels.empty())
+    return usageError("the model needs at least one kernel, the code object has none");
+  Result<KernelConfig> config = KernelConfig::parse(object.configText, op, target);
+  if (!config)
+    return config.takeError();
+  Sizes sizes = consistentSizes(op, {});
+  Result<int64_t> flops = op.spec().flops.evaluate(op.scope(sizes));
+  if (!flops)
+    return flops.takeError();
+  Result<int64_t> bytes = op.operandBytes(sizes);
+  if (!bytes)
+    return bytes.takeError();
+  Result<double> traffic = trafficOf(object, sizes, *bytes);
+  if (!traffic)
+    return traffic.takeError();
+  Result<int64_t> counted = groupsAt(object.kernels.front(), sizes);
+  if (!counted)
+    return counted.takeError();
+
+  const HostRates rates;
+  double groups = double(std::max<int64_t>(1, *counted)), threads = peaks.threads;
+  double slower = HostPeaks::nominal(target).fmaGflops1 / peaks.fmaGflops1;
+  HostWork work = hostWorkOf(op, target, *config);
+  double instructions = 0;
+  for (const auto &[name, count] : object.instructionMix)
+    instructions += double(count);
+  double group = work.nanoseconds(rates) * slower;
+  double issued = instructions * rates.instruction * slower;
+  double share = tailOf(int64_t(groups), peaks.threads) / threads * 1e-3;
+  double compute = groups * std::max(group, issued) * share;
+  compute += work.joined * rates.joinPart * slower / threads * 1e-3;
+  // One workgroup reads no faster than one thread.
+  double reading = std::min(peaks.readGBs, peaks.readGBs1 * std::min(groups, threads)) * 1e3;
+  double memory = *traffic / (reading * work.memoryShare);
+
+  Measurement result;
+  result.source = Source::Model;
+  result.device = fmt::format("model of {}, {} threads", target.arch, peaks.threads);
+  result.method = fmt::format(
+      "{:.0f} % memory, {} workgroups, {}; {}", 100 * memory / (memory + compute), *counted,
+      issued > group ? "by counted instructions" : "by counted work", peaks.source);
+  result.medianUs = rates.launchUs * double(object.kernels.size()) + memory + compute;
+  result.lowUs = result.highUs = result.medianUs;
+  result.flops = double(*flops);
+  result.bytes = double(*bytes);
+  return result;
+}
 
 Result<Occupancy> occupancyOf(const KernelInfo &kernel, const TargetDesc &target,
                               const Sizes &sizes) {
@@ -116,8 +183,9 @@ Result<Occupancy> occupancyOf(const KernelInfo &kernel, const TargetDesc &target
 }
 
 Result<Measurement> estimate(const OpDesc &op, const TargetDesc &target, const CodeObject &object) {
-  if (target.isHost() || target.computeUnits <= 0 || target.peakGBs <= 0 ||
-      target.peakTflopsF32 <= 0)
+  if (target.isHost())
+    return estimateOnHost(op, target, object, probeHost());
+  if (target.computeUnits <= 0 || target.peakGBs <= 0 || target.peakTflopsF32 <= 0)
     return usageError(fmt::format("the model needs the peaks of a GPU, {} has none", target.arch));
   if (object.kernels.empty())
     return usageError("the model needs at least one kernel, the code object has none");
@@ -129,16 +197,10 @@ Result<Measurement> estimate(const OpDesc &op, const TargetDesc &target, const C
   if (!bytes)
     return bytes.takeError();
 
-  ExprScope scope;
-  for (const auto &[name, value] : sizes)
-    scope[name] = value;
-  double traffic = double(*bytes);
-  for (const WorkspaceInfo &workspace : object.workspaces) {
-    Result<int64_t> extra = workspace.bytes.evaluate(scope);
-    if (!extra)
-      return extra.takeError();
-    traffic += 2 * double(*extra);
-  }
+  Result<double> between = trafficOf(object, sizes, *bytes);
+  if (!between)
+    return between.takeError();
+  double traffic = *between;
 
   // The first kernel does the work; those that follow join its parts.
   const KernelInfo &main = object.kernels.front();
@@ -181,3 +243,11 @@ Result<Measurement> estimate(const OpDesc &op, const TargetDesc &target, const C
 }
 
 } // namespace zorse::tuner
+
+namespace zorse {
+
+Result<Measurement> estimateCompiled(const Problem &problem, const CodeObject &code) {
+  return tuner::estimate(problem.op, problem.target, code);
+}
+
+} // namespace zorse

@@ -1,13 +1,13 @@
-//===- Model.h - an estimate where there is no device -===//
+//===- Model.h - an estimate of compiled code ----------------------------===//
 //
 // Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
 //
-// A small model of a GPU, for putting candidates in order when none is here. It
-// sees what the compiler knows: the grid, the resources of a workgroup and the mix
-// of instructions in the machine code. Its time is
+// A small model of a machine, for putting compiled candidates in order when it is not
+// here. It sees what the compiler knows: the grid, the resources of a workgroup and the
+// mix of instructions in the machine code. The time on a GPU is
 //
 //   launches * 5 us + max(compute, traffic) * tail
 //
@@ -29,11 +29,23 @@
 //            memory system that the resident waves can keep busy: all of it from 8
 //            waves a compute unit on)
 //
+// On a host, with the peaks probed where it runs and the counts of HostWork.h:
+//
+//   launches * 1 us + traffic / bandwidth + groups * max(work, issued) * tail / threads
+//
+//   bandwidth  of as many threads as have a workgroup
+//   work       HostWork::nanoseconds, scaled by the probed rate of multiply-adds
+//   issued     instructions of the code once, four a nanosecond: decides only where a
+//              workgroup is straight code, since counts say nothing of loops
+//   traffic    as above, without spills: they hit the first cache
+//
 // Good for order, not for time: static counts say nothing of how often a loop runs.
 // Its rows are marked `model`, are never verified by it, and never win.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
+
+#include "model/HostPeaks.h"
 
 #include "zorse/desc/CodeObject.h"
 #include "zorse/desc/Measurement.h"
@@ -52,8 +64,13 @@ struct Occupancy {
 Result<Occupancy> occupancyOf(const KernelInfo &kernel, const TargetDesc &target,
                               const Sizes &sizes);
 
-/// Estimates one launch at the tuning point of `op`. Errors: Usage for a target without peaks, a
-/// kernel that does not fit the target, a formula that lacks a size.
+/// Estimates one launch at the tuning point of `op`; for a host with the peaks of this machine.
+/// Errors: Usage for a target without peaks, a kernel that does not fit the target, a formula that
+/// lacks a size, a configuration that is not of the op.
 Result<Measurement> estimate(const OpDesc &op, const TargetDesc &target, const CodeObject &object);
+
+/// The same for a host with these peaks.
+Result<Measurement> estimateOnHost(const OpDesc &op, const TargetDesc &target,
+                                   const CodeObject &object, const HostPeaks &peaks);
 
 } // namespace zorse::tuner

@@ -27,6 +27,8 @@
 #include "SourceRevision.h"
 #include "X86Codegen.h"
 
+#include "zorse/compiler/Inspect.h"
+
 #include "mlir/IR/Verifier.h"
 #include "llvm/Config/llvm-config.h"
 
@@ -138,6 +140,10 @@ Result<CompileOutput> compile(const OpDesc &op, const TargetDesc &target,
       return code.takeError();
     keep("llvm", std::move(code->llvmText));
     keep("asm", std::move(code->asmText));
+    Result<CodeObject> inspected = inspectCodeObject(code->bytes);
+    if (!inspected)
+      return inspected.takeError();
+    object.instructionMix = std::move(inspected->instructionMix);
     object.bytes = std::move(code->bytes);
     return output;
   }

@@ -10,6 +10,8 @@
 // machine but the row of the target, measures nothing, and so gives the same numbers
 // everywhere: a stopped search that starts again has the same prior.
 //
+// estimateCompiled() is the other half: it looks at machine code.
+//
 // Good for order, and within a factor of two or so for time. Never a measurement.
 //
 //===----------------------------------------------------------------------===//
@@ -31,5 +33,10 @@ double predictUs(const Problem &problem, const KernelConfig &config);
 
 /// The time of the default configuration, in microseconds; infinity if there is none.
 double predictUs(const Problem &problem);
+
+/// The model after codegen (tuner/model/Model.h): the time of compiled code, with source Model.
+/// For a host it measures the peaks of this machine once, in some 50 ms. Errors: Usage for a
+/// target without peaks, or code that does not fit it.
+Result<Measurement> estimateCompiled(const Problem &problem, const CodeObject &code);
 
 } // namespace zorse
