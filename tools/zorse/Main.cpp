@@ -143,11 +143,13 @@ static int runTool(int argc, char **argv) {
   addWorker(app, tool);
 #endif
   addRun(app, tool);
+  addBundle(app, tool);
   addDb(app, tool);
 #ifdef ZORSE_HAS_COMPILER
   addInspect(app, tool);
 #endif
   addEmulate(app, tool);
+  addKey(app, tool);
   addDoctor(app, tool);
 
   if (Status status = checkVerb(app, std::span(argv, argc).subspan(argc > 0 ? 1 : 0)); !status)

@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "Bundle.h"
+#include "DatabaseChoice.h"
 #include "DeviceChoice.h"
 #include "Interrupt.h"
 #include "Progress.h"
@@ -27,9 +29,9 @@ namespace zorse::tool {
 namespace {
 
 struct RunArguments {
-  std::string dir, prompt, dtype;
+  std::string dir, prompt, dtype, bundle, trust;
   DeviceChoice device;
-  bool greedy = false, logits = false, times = false;
+  bool greedy = false, logits = false, times = false, trustUnsigned = false;
   int64_t maxLen = 0, prefillChunk = 512;
   GenerateOptions generate;
 };
@@ -38,16 +40,24 @@ struct RunArguments {
 struct Runner {
   OpenedDevice opened;
   std::unique_ptr<Database> database;
+  std::optional<Bundle> bundle; ///< instead of a database
   std::unique_ptr<Model> model;
 #ifdef ZORSE_HAS_COMPILER
-  std::optional<KernelMaker> maker;
+  std::optional<KernelMaker> maker; ///< without a bundle
 #endif
   std::optional<Dispatcher> dispatcher;
   std::unique_ptr<Engine> engine;
 
   double compileSeconds() const {
 #ifdef ZORSE_HAS_COMPILER
-    return maker->seconds();
+    return maker ? maker->seconds() : 0;
+#else
+    return 0;
+#endif
+  }
+  int64_t kernelsCompiled() const {
+#ifdef ZORSE_HAS_COMPILER
+    return maker ? maker->compiled() : 0;
 #else
     return 0;
 #endif
@@ -65,13 +75,28 @@ static Result<std::optional<DType>> parseRunDType(const std::string &text) {
   return dtype;
 }
 
-static Status openDatabase(const Tool &tool, Runner &runner) {
+/// The bundle, as one from somebody else.
+static Status openBundle(const Tool &tool, const RunArguments &arguments, Runner &runner) {
+  Result<TrustStore> trust = TrustStore::read(
+      arguments.trust.empty() ? trustedKeysPath(tool.environment) : arguments.trust);
+  if (!trust)
+    return trust.takeError();
+  Result<Bundle> bundle = Bundle::open(arguments.bundle, *trust, arguments.trustUnsigned);
+  if (!bundle)
+    return bundle.takeError();
+  runner.bundle = bundle.take();
+  return Status();
+}
+
+static Status openDatabase(const Tool &tool, const RunArguments &arguments, Runner &runner) {
+  if (!arguments.bundle.empty())
+    return openBundle(tool, arguments, runner);
 #ifdef ZORSE_HAS_COMPILER
   Database::Mode mode = Database::Mode::ReadWrite; // remembers what it compiles
 #else
   Database::Mode mode = Database::Mode::ReadOnly;
 #endif
-  Result<std::unique_ptr<Database>> database = Database::open(tool.databasePath, mode);
+  Result<std::unique_ptr<Database>> database = openLayeredDatabase(tool, mode);
   if (!database)
     return database.takeError();
   runner.database = database.take();
@@ -118,6 +143,40 @@ static Status prepareKernels(const Tool &tool, const RunArguments &arguments, Ru
 }
 #endif
 
+/// Kernels that the database lacks are compiled; those that a bundle lacks are an error.
+static Status makeDispatcher(const RunArguments &arguments, Runner &runner) {
+  const TargetDesc &target = runner.opened.device->target();
+  Dispatcher::MissHandler onMiss;
+  if (runner.bundle) {
+    onMiss = [&bundle = *runner.bundle, &target](const OpDesc &op, const Sizes &sizes) {
+      return bundle.untuned(op, sizes, target);
+    };
+    if (Status status = runner.bundle->checkFor(runner.model->config(), runner.model->dtype(),
+                                                arguments.prefillChunk, target);
+        !status)
+      return status;
+    if (runner.bundle->fact(fact::computeUnits) != std::to_string(target.computeUnits))
+      spdlog::warn("{} was tuned for {} compute units, this device has {}", arguments.bundle,
+                   runner.bundle->fact(fact::computeUnits), target.computeUnits);
+    runner.dispatcher.emplace(*runner.opened.device, &runner.bundle->database(), onMiss);
+    return Status();
+  }
+#ifdef ZORSE_HAS_COMPILER
+  runner.maker.emplace(target, *runner.database);
+  onMiss = [&maker = *runner.maker](const OpDesc &op, const Sizes &sizes) {
+    return maker.make(op, sizes);
+  };
+#endif
+  runner.dispatcher.emplace(*runner.opened.device, runner.database.get(), onMiss);
+#ifdef ZORSE_HAS_COMPILER
+  runner.dispatcher->onRebuild(
+      [&maker = *runner.maker](const OpDesc &op, const KernelRecord &record) {
+        return maker.makeAgain(op, record);
+      });
+#endif
+  return Status();
+}
+
 static Status setUp(const Tool &tool, const RunArguments &arguments, Runner &runner,
                     std::vector<int32_t> &promptIds) {
   Result<std::optional<DType>> dtype = parseRunDType(arguments.dtype);
@@ -129,7 +188,7 @@ static Status setUp(const Tool &tool, const RunArguments &arguments, Runner &run
   if (!opened)
     return opened.takeError();
   runner.opened = opened.take();
-  if (Status status = openDatabase(tool, runner); !status)
+  if (Status status = openDatabase(tool, arguments, runner); !status)
     return status;
   Result<std::unique_ptr<Model>> model =
       Model::load(arguments.dir, *runner.opened.device, ModelOptions{*dtype});
@@ -143,14 +202,8 @@ static Status setUp(const Tool &tool, const RunArguments &arguments, Runner &run
   if (promptIds.empty())
     return usageError("the prompt has no tokens; give some text with --prompt");
 
-  Dispatcher::MissHandler onMiss;
-#ifdef ZORSE_HAS_COMPILER
-  runner.maker.emplace(runner.opened.device->target(), *runner.database);
-  onMiss = [&maker = *runner.maker](const OpDesc &op, const Sizes &sizes) {
-    return maker.make(op, sizes);
-  };
-#endif
-  runner.dispatcher.emplace(*runner.opened.device, runner.database.get(), onMiss);
+  if (Status status = makeDispatcher(arguments, runner); !status)
+    return status;
   runner.dispatcher->timeLaunches(arguments.times);
   auto promptTokens = static_cast<int64_t>(promptIds.size());
   EngineOptions options;
@@ -166,20 +219,20 @@ static Status setUp(const Tool &tool, const RunArguments &arguments, Runner &run
     return engine.takeError();
   runner.engine = engine.take();
 #ifdef ZORSE_HAS_COMPILER
-  return prepareKernels(tool, arguments, runner, promptTokens);
-#else
-  return Status();
+  if (runner.maker)
+    return prepareKernels(tool, arguments, runner, promptTokens);
 #endif
+  return Status();
 }
 
 static void reportKernels(const Runner &runner) {
 #ifdef ZORSE_HAS_COMPILER
-  if (runner.maker->compiled() > 0)
+  if (runner.kernelsCompiled() > 0)
     spdlog::info("compiled {} kernels that the database lacked, with default configurations, in "
                  "{}; remembered in {}",
                  runner.maker->compiled(), formatSeconds(runner.maker->seconds()),
                  runner.database->path());
-  if (runner.maker->compiled() + runner.maker->recalled() > 0)
+  if (runner.maker && runner.maker->compiled() + runner.maker->recalled() > 0)
     spdlog::info("{} kernels are not tuned; `zorse tune --model DIR` finds faster ones",
                  runner.maker->compiled() + runner.maker->recalled());
 #endif
@@ -220,8 +273,9 @@ static void printResult(const RunArguments &arguments, const Runner &runner,
   json["load_seconds"] = runner.model->loadSeconds();
   json["compile_seconds"] = runner.compileSeconds();
 #ifdef ZORSE_HAS_COMPILER
-  json["kernels_compiled"] = runner.maker->compiled();
-  json["kernels_untuned"] = runner.maker->compiled() + runner.maker->recalled();
+  json["kernels_compiled"] = runner.kernelsCompiled();
+  if (runner.maker)
+    json["kernels_untuned"] = runner.maker->compiled() + runner.maker->recalled();
 #endif
   json["dtype"] = name(runner.model->dtype());
   json["device"] = runner.opened.device->description();
@@ -374,6 +428,16 @@ void addRun(CLI::App &app, Tool &tool) {
       ->check(CLI::PositiveNumber)
       ->option_text("N");
   verb->add_flag("--times", arguments->times, "show the time of each kind of kernel on stderr");
+  CLI::Option *bundle =
+      verb->add_option("--bundle", arguments->bundle,
+                       "take all kernels from this file (zorse bundle) and compile none")
+          ->option_text("FILE");
+  verb->add_option("--trust", arguments->trust, "public keys whose code is launched")
+      ->needs(bundle)
+      ->option_text("FILE");
+  verb->add_flag("--trust-unsigned", arguments->trustUnsigned,
+                 "launch the code of the bundle though no trusted key signed it")
+      ->needs(bundle);
   addDatabaseOption(*verb, tool);
   verb->callback([&tool, arguments] {
     tool.action = [&tool, arguments] { return runModel(tool, *arguments); };

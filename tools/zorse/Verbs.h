@@ -18,9 +18,11 @@ void addSlurm(CLI::App &app, Tool &tool);
 void addTune(CLI::App &app, Tool &tool);
 void addWorker(CLI::App &app, Tool &tool);
 #endif
+void addBundle(CLI::App &app, Tool &tool);
 void addDb(CLI::App &app, Tool &tool);
 void addDoctor(CLI::App &app, Tool &tool);
 void addEmulate(CLI::App &app, Tool &tool);
+void addKey(CLI::App &app, Tool &tool);
 void addRun(CLI::App &app, Tool &tool);
 
 /// A verb with a sentence and examples, one a line, which stand first on its help page.

@@ -1,0 +1,174 @@
+//===- BundleVerb.cpp - zorse bundle --------------------------------------===//
+//
+// Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+//===----------------------------------------------------------------------===//
+#include "Bundle.h"
+#include "Verbs.h"
+
+#include "zorse/device/Device.h"
+
+#ifdef ZORSE_HAS_COMPILER
+#include "Interrupt.h"
+#include "KernelMaker.h"
+
+#include "zorse/compiler/Compile.h"
+#endif
+
+#include <filesystem>
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+namespace zorse::tool {
+
+namespace {
+
+struct BundleArguments {
+  PlanArguments plan;
+  std::string arch = "host", output, key, trust;
+  std::string listed;
+};
+
+} // namespace
+
+static Json recordLine(const KernelRecord &row) {
+  Json json = {{"op", row.opKind},
+               {"tuning_point", Json::parse(row.tuningPoint)},
+               {"config", row.configText},
+               {"code_hash", row.codeHash}};
+  json["median_us"] = row.measurement ? Json(row.measurement->medianUs) : Json();
+  return json;
+}
+
+static VerbResult listBundle(const Tool &tool, const BundleArguments &arguments) {
+  Result<TrustStore> trust = TrustStore::read(
+      arguments.trust.empty() ? trustedKeysPath(tool.environment) : arguments.trust);
+  if (!trust)
+    return trust.takeError();
+  Result<Bundle> bundle = Bundle::open(arguments.listed, *trust, false);
+  if (!bundle)
+    return bundle.takeError();
+  Result<std::map<std::string, int64_t>> origins = bundle->origins();
+  if (!origins)
+    return origins.takeError();
+  if (tool.isJson()) {
+    Json json = {{"schema_version", 1}, {"bundle", arguments.listed}, {"manifest", Json::object()}};
+    for (const auto &[name, value] : bundle->facts())
+      json["manifest"][name] = value;
+    json["code"] = Json::object();
+    for (const auto &[origin, count] : *origins)
+      json["code"][origin] = count;
+    json["kernels"] = Json::array();
+    for (const KernelRecord &row : bundle->records())
+      json["kernels"].push_back(recordLine(row));
+    printJson(json);
+    return 0;
+  }
+  for (const auto &[name, value] : bundle->facts())
+    fmt::print("{:<20} {}\n", name, value);
+  for (const KernelRecord &row : bundle->records())
+    fmt::print("  {:<22} {:<60} {} {}\n", row.opKind, row.tuningPoint, row.configText,
+               row.measurement ? formatSeconds(row.measurement->medianUs * 1e-6) : "not tuned");
+  for (const auto &[origin, count] : *origins)
+    spdlog::info("{} code objects are {}", count, origin);
+  return 0;
+}
+
+static VerbResult makeBundle(const Tool &tool, const BundleArguments &arguments) {
+  if (arguments.plan.modelDir.empty() || arguments.output.empty())
+    return usageError("bundle needs --model DIR and -o FILE, or --list FILE");
+  Result<TargetDesc> target = findTarget(arguments.arch);
+  if (!target)
+    return target.takeError();
+  if (arguments.arch == "host") {
+    Result<std::unique_ptr<Device>> host = createHostDevice({tool.environment.threads, false});
+    if (!host)
+      return host.takeError();
+    target = (*host)->target();
+  }
+  std::optional<SigningKey> key;
+  if (!arguments.key.empty()) {
+    Result<SigningKey> read = SigningKey::read(arguments.key);
+    if (!read)
+      return read.takeError();
+    key = read.take();
+  }
+  Result<ModelPlan> plan = makeModelPlan(arguments.plan, *target);
+  if (!plan)
+    return plan.takeError();
+  for (const std::string &note : plan->notes)
+    spdlog::warn("{}", note);
+  MakeDefault makeDefault;
+#ifdef ZORSE_HAS_COMPILER
+  Result<std::unique_ptr<Database>> database =
+      Database::open(tool.databasePath, Database::Mode::ReadWrite);
+  if (!database)
+    return database.takeError();
+  KernelMaker maker(*target, **database);
+  watchSignals();
+  makeDefault = [&](const OpDesc &op, const Sizes &sizes) -> Result<CodeObject> {
+    if (stopRequested)
+      return Error{ErrorCode::Interrupted, "stopped; nothing was written"};
+    return maker.make(op, sizes);
+  };
+  const std::string revision = compilerRevision();
+#else
+  Result<std::unique_ptr<Database>> database =
+      Database::open(tool.databasePath, Database::Mode::ReadOnly);
+  if (!database)
+    return database.takeError();
+  const std::string revision = "none";
+#endif
+  Result<BundleCounts> counts = writeBundle(arguments.output, *plan, *target, **database,
+                                            makeDefault, revision, key ? &*key : nullptr);
+  if (!counts)
+    return counts.takeError();
+  const auto bytes = static_cast<int64_t>(std::filesystem::file_size(arguments.output));
+  if (tool.isJson())
+    printJson({{"schema_version", 1},
+               {"bundle", arguments.output},
+               {"bytes", bytes},
+               {"kernels", counts->kernels},
+               {"buckets_tuned", counts->tuned},
+               {"buckets_nearest", counts->nearest},
+               {"buckets_default", counts->defaults},
+               {"signed", counts->signedCode},
+               {"content_hash", counts->contentHash}});
+  else
+    fmt::print("{}: {} kernels in {}; of {} buckets {} are tuned, {} take the nearest tuned one, "
+               "{} the defaults\n",
+               arguments.output, counts->kernels, formatBytes(static_cast<double>(bytes)),
+               counts->tuned + counts->nearest + counts->defaults, counts->tuned, counts->nearest,
+               counts->defaults);
+  if (!key)
+    spdlog::warn("the code is not signed (--key FILE): `zorse run --bundle` will ask for "
+                 "--trust-unsigned");
+  return 0;
+}
+
+void addBundle(CLI::App &app, Tool &tool) {
+  auto arguments = std::make_shared<BundleArguments>();
+  CLI::App *verb =
+      addVerb(app, tool, "bundle", "Puts all kernels of a model into one file.",
+              "  zorse bundle --model MODEL_DIR --batch 1..8 --context 512..8K -o model.zorse\n"
+              "  zorse bundle --list model.zorse\n"
+              "  zorse run MODEL_DIR --bundle model.zorse --prompt \"Once upon a time\"");
+  addPlanOptions(*verb, arguments->plan);
+  addTargetOption(*verb, arguments->arch);
+  verb->add_option("-o,--output", arguments->output, "the file to write")->option_text("FILE");
+  verb->add_option("--key", arguments->key, "sign the code with this key")->option_text("FILE");
+  verb->add_option("--trust", arguments->trust, "with --list: public keys to believe")
+      ->option_text("FILE");
+  verb->add_option("--list", arguments->listed, "show what a bundle has, and make none")
+      ->option_text("FILE");
+  addDatabaseOption(*verb, tool);
+  verb->callback([&tool, arguments] {
+    tool.action = [&tool, arguments] {
+      return arguments->listed.empty() ? makeBundle(tool, *arguments)
+                                       : listBundle(tool, *arguments);
+    };
+  });
+}
+
+} // namespace zorse::tool
