@@ -43,4 +43,12 @@ TEST(Statistics, AnOutlierMovesNeitherMedianNorInterval) {
   EXPECT_EQ(summary.high, 19);
 }
 
+TEST(Statistics, IntervalsThatMeetAreTied) {
+  Summary a{.median = 10, .low = 9, .high = 11, .samples = 9};
+  EXPECT_TRUE(tied(a, a));
+  EXPECT_TRUE(tied(a, {.median = 12, .low = 11, .high = 13, .samples = 9}));
+  EXPECT_FALSE(tied(a, {.median = 12, .low = 11.01, .high = 13, .samples = 9}));
+  EXPECT_FALSE(tied({.median = 12, .low = 11.01, .high = 13, .samples = 9}, a));
+}
+
 } // namespace
