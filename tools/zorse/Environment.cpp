@@ -32,6 +32,21 @@ bool readPath(std::string_view value, Environment &environment) {
   return true;
 }
 
+bool readSitePath(std::string_view value, Environment &environment) {
+  environment.siteDatabasePath = value;
+  return true;
+}
+
+bool readShippedPath(std::string_view value, Environment &environment) {
+  environment.shippedDatabasePath = value;
+  return true;
+}
+
+bool readTrustFile(std::string_view value, Environment &environment) {
+  environment.trustFile = value;
+  return true;
+}
+
 bool readHipLibrary(std::string_view value, Environment &environment) {
   environment.hipLibrary = value;
   return true;
@@ -49,13 +64,18 @@ bool readLevel(std::string_view value, Environment &environment) {
   return std::find(logLevels.begin(), logLevels.end(), value) != logLevels.end();
 }
 
-constexpr std::array<Variable, 4> variables = {{
+constexpr std::array<Variable, 7> variables = {{
     {"ZORSE_DB", "path", "database of tuned kernels", readPath},
     {"ZORSE_HIP_LIBRARY", "path", "the HIP library that --device hip opens", readHipLibrary},
     {"ZORSE_LOG", "trace, debug, info, warning, error, critical or off",
      "the least level of messages on stderr", readLevel},
+    {"ZORSE_SHIPPED_DB", "path", "database that counts last, instead of the installed one",
+     readShippedPath},
+    {"ZORSE_SITE_DB", "path", "database of this site, read where the user's has no winner",
+     readSitePath},
     {"ZORSE_THREADS", "integer from 0 to 4096", "threads; 0 is one for each hardware thread",
      readThreads},
+    {"ZORSE_TRUST_FILE", "path", "public keys whose code is launched", readTrustFile},
 }};
 
 } // namespace
@@ -65,16 +85,30 @@ static std::string_view variable(const char *name) {
   return value ? value : "";
 }
 
-static std::string defaultDatabasePath() {
-  std::filesystem::path data = variable("XDG_DATA_HOME");
-  if (!data.is_absolute()) // the rule of the base directory specification
-    data = std::filesystem::path(variable("HOME")) / ".local" / "share";
-  return (data / "zorse" / "kernels.db").string();
+/// A folder of the base directory specification, whose variables count only if absolute.
+static std::filesystem::path baseFolder(const char *name, std::string_view otherwise) {
+  std::filesystem::path folder = variable(name);
+  if (!folder.is_absolute())
+    folder = std::filesystem::path(variable("HOME")) / otherwise;
+  return folder / "zorse";
+}
+
+/// share/zorse/kernels.db beside the folder of this program.
+static std::string installedDatabasePath() {
+  std::error_code failed;
+  std::filesystem::path self = std::filesystem::read_symlink("/proc/self/exe", failed);
+  if (failed)
+    return {};
+  return (self.parent_path().parent_path() / "share" / "zorse" / "kernels.db").string();
 }
 
 Result<Environment> readEnvironment() {
   Environment environment;
-  environment.databasePath = defaultDatabasePath();
+  environment.databasePath = (baseFolder("XDG_DATA_HOME", ".local/share") / "kernels.db").string();
+  environment.shippedDatabasePath = installedDatabasePath();
+  std::filesystem::path settings = baseFolder("XDG_CONFIG_HOME", ".config");
+  environment.trustFile = (settings / "trusted_keys").string();
+  environment.keyFile = (settings / "key").string();
   environment.mayColor = variable("NO_COLOR").empty() && variable("TERM") != "dumb";
   for (char **entry = ::environ; entry && *entry; ++entry) {
     std::string_view text = *entry;

@@ -20,6 +20,10 @@ namespace zorse::tool {
 
 struct Environment {
   std::string databasePath;          ///< ZORSE_DB, else kernels.db in the user's data folder
+  std::string siteDatabasePath;      ///< ZORSE_SITE_DB; empty: none
+  std::string shippedDatabasePath;   ///< ZORSE_SHIPPED_DB, else the one installed with the tool
+  std::string trustFile;             ///< ZORSE_TRUST_FILE, else trusted_keys in the config folder
+  std::string keyFile;               ///< the secret key, in the config folder
   std::string hipLibrary;            ///< ZORSE_HIP_LIBRARY; empty: the usual names
   int threads = 0;                   ///< ZORSE_THREADS; 0: one for each hardware thread
   std::string logLevel = "info";     ///< ZORSE_LOG

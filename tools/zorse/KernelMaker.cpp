@@ -124,6 +124,32 @@ Result<CodeObject> KernelMaker::make(const OpDesc &op, const Sizes &sizes) {
   return made.at(task.key());
 }
 
+Result<CodeObject> KernelMaker::makeAgain(const OpDesc &op, const KernelRecord &record) {
+  Stopwatch stopwatch(spent);
+  Result<KernelConfig> config = KernelConfig::parse(record.configText, op, target);
+  if (!config)
+    return config.takeError();
+  Task task{op, config.take()};
+  if (auto known = made.find(task.key()); known != made.end())
+    return known->second;
+  Result<CompileOutput> output = compile(task.op, target, task.config);
+  if (!output)
+    return output.takeError();
+  spdlog::debug("built {} with {} again", op.kind(), task.config.text());
+  CodeObject object = std::move(output->object);
+  // The very code that was measured takes its place again; other code is remembered as compiled.
+  if (object.codeHash().hex() != record.codeHash) {
+    if (Status status = remember({&task}, {object}); !status)
+      return status.takeError();
+    return object;
+  }
+  if (Status status = database.storeCode(object); !status)
+    return status.takeError();
+  ++numRebuilt;
+  made.emplace(task.key(), object);
+  return object;
+}
+
 Status KernelMaker::compileAll(std::vector<Task> &tasks, int threads, Progress &progress) {
   std::vector<std::optional<Result<CompileOutput>>> outputs(tasks.size());
   std::atomic<size_t> next = 0, done = 0;

@@ -8,6 +8,7 @@
 
 #include "Progress.h"
 
+#include "zorse/db/Database.h"
 #include "zorse/desc/CodeObject.h"
 #include "zorse/desc/KernelConfig.h"
 
@@ -23,11 +24,16 @@ public:
   /// The kernels of one op at these sizes. The miss handler of a dispatcher.
   Result<CodeObject> make(const OpDesc &op, const Sizes &sizes);
 
+  /// The code of a winner that may not or cannot be launched, built again and stored in the user's
+  /// database. The rebuild handler of a dispatcher.
+  Result<CodeObject> makeAgain(const OpDesc &op, const KernelRecord &record);
+
   /// Compiles what `ops` lack at their tuning points on several threads, ahead of their use. Stops
   /// early when a signal asks for it.
   Status prepare(const std::vector<OpDesc> &ops, int threads, Progress &progress);
 
   int64_t compiled() const { return numCompiled; } ///< this time
+  int64_t rebuilt() const { return numRebuilt; }   ///< winners whose code was built again
   int64_t recalled() const { return numRecalled; } ///< taken from the database, not tuned
   double seconds() const { return spent; }         ///< wall clock in here, all calls
 
@@ -44,7 +50,7 @@ private:
   Database &database;
   std::map<Key, CodeObject> made;
   std::map<Hash128, bool> winnerKnown;
-  int64_t numCompiled = 0, numRecalled = 0;
+  int64_t numCompiled = 0, numRecalled = 0, numRebuilt = 0;
   double spent = 0;
 };
 
