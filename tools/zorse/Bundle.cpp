@@ -11,15 +11,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <filesystem>
 #include <fmt/format.h>
 #include <set>
 
 namespace zorse::tool {
-
-std::string trustedKeysPath(const Environment &environment) {
-  return environment.trustFile;
-}
 
 static Error notSound(const std::string &path, std::string_view fault) {
   return {ErrorCode::Database,

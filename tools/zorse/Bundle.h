@@ -77,7 +77,4 @@ Result<BundleCounts> writeBundle(const std::string &path, const ModelPlan &plan,
                                  const MakeDefault &makeDefault,
                                  const std::string &compilerRevision, const SigningKey *key);
 
-/// Where the public keys are that the user believes, unless an option names another file.
-std::string trustedKeysPath(const Environment &environment);
-
 } // namespace zorse::tool

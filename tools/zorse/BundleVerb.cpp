@@ -42,8 +42,8 @@ static Json recordLine(const KernelRecord &row) {
 }
 
 static VerbResult listBundle(const Tool &tool, const BundleArguments &arguments) {
-  Result<TrustStore> trust = TrustStore::read(
-      arguments.trust.empty() ? trustedKeysPath(tool.environment) : arguments.trust);
+  Result<TrustStore> trust =
+      TrustStore::read(arguments.trust.empty() ? tool.environment.trustFile : arguments.trust);
   if (!trust)
     return trust.takeError();
   Result<Bundle> bundle = Bundle::open(arguments.listed, *trust, false);
@@ -88,8 +88,12 @@ static VerbResult makeBundle(const Tool &tool, const BundleArguments &arguments)
     target = (*host)->target();
   }
   std::optional<SigningKey> key;
-  if (!arguments.key.empty()) {
-    Result<SigningKey> read = SigningKey::read(arguments.key);
+  std::string keyFile = arguments.key;
+  if (std::error_code failed;
+      keyFile.empty() && std::filesystem::exists(tool.environment.keyFile, failed))
+    keyFile = tool.environment.keyFile;
+  if (!keyFile.empty()) {
+    Result<SigningKey> read = SigningKey::read(keyFile);
     if (!read)
       return read.takeError();
     key = read.take();
@@ -157,7 +161,10 @@ void addBundle(CLI::App &app, Tool &tool) {
   addPlanOptions(*verb, arguments->plan);
   addTargetOption(*verb, arguments->arch);
   verb->add_option("-o,--output", arguments->output, "the file to write")->option_text("FILE");
-  verb->add_option("--key", arguments->key, "sign the code with this key")->option_text("FILE");
+  verb->add_option("--key", arguments->key,
+                   "sign the code with this key (default: " + tool.environment.keyFile +
+                       ", if it exists)")
+      ->option_text("FILE");
   verb->add_option("--trust", arguments->trust, "with --list: public keys to believe")
       ->option_text("FILE");
   verb->add_option("--list", arguments->listed, "show what a bundle has, and make none")

@@ -77,8 +77,8 @@ static Result<std::optional<DType>> parseRunDType(const std::string &text) {
 
 /// The bundle, as one from somebody else.
 static Status openBundle(const Tool &tool, const RunArguments &arguments, Runner &runner) {
-  Result<TrustStore> trust = TrustStore::read(
-      arguments.trust.empty() ? trustedKeysPath(tool.environment) : arguments.trust);
+  Result<TrustStore> trust =
+      TrustStore::read(arguments.trust.empty() ? tool.environment.trustFile : arguments.trust);
   if (!trust)
     return trust.takeError();
   Result<Bundle> bundle = Bundle::open(arguments.bundle, *trust, arguments.trustUnsigned);

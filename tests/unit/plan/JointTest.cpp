@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "PlanCase.h"
+#include "RecordedSweeps.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -93,6 +94,37 @@ TEST(Joint, FailedConfigurationsAreNotChosen) {
   EXPECT_EQ(report->jointIndex, 0U);
   times[0] = HUGE_VAL;
   EXPECT_FALSE(compareJoint(space, times, splitsThenTile));
+}
+
+/// What it costs on recorded sweeps of a host to choose kv_splits first at the default tile, or the
+/// tile first, or each knob alone. Times are of decode and combine together.
+TEST(Joint, RecordedSweepsTellTheLossOfSeparateChoices) {
+  fmt::print("{:<24} {:>9} {:>9} {:>14} {:>14} {:>14} {:>7}\n", "sweep", "default", "joint",
+             "splits | tile", "worse order", "knob by knob", "trials");
+  size_t seen = 0;
+  for (const test::RecordedSweep &recorded : test::recordedSweeps()) {
+    const Sweep &sweep = recorded.sweep;
+    if (sweep.opKind != "mla_decode")
+      continue;
+    ++seen;
+    auto grouped = compareJoint(sweep.space, sweep.timesUs, splitsThenTile);
+    auto single = compareJoint(sweep.space, sweep.timesUs, {});
+    ASSERT_TRUE(grouped) << recorded.name << ": " << grouped.error().message;
+    ASSERT_TRUE(single) << recorded.name << ": " << single.error().message;
+    fmt::print("{:<24} {:>6.1f} us {:>6.1f} us {:>12.1f} % {:>12.1f} % {:>12.1f} % {:>3}/{}\n",
+               recorded.name, grouped->defaultUs, grouped->bestUs, 100 * grouped->loss(),
+               100 * grouped->worstLoss(), 100 * single->worstLoss(), grouped->trials,
+               sweep.space.size());
+    // The joint best is the best there is; a separate choice is never better, nor worse than where
+    // it began.
+    for (const JointReport *report : {&*grouped, &*single}) {
+      EXPECT_EQ(report->bestUs, *std::min_element(sweep.timesUs.begin(), sweep.timesUs.end()));
+      EXPECT_GE(report->loss(), 0) << recorded.name;
+      EXPECT_GE(report->worstLoss(), report->loss()) << recorded.name;
+      EXPECT_LE(report->worstUs, report->defaultUs) << recorded.name;
+    }
+  }
+  EXPECT_GE(seen, 3U);
 }
 
 TEST(Joint, UnknownKnobsAreNamed) {
