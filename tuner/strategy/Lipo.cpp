@@ -23,8 +23,10 @@ namespace zorse::tuner {
 namespace {
 
 /// With more answers than this, one question takes dlib longer than a trial takes.
-constexpr size_t answersLimit = 300;
-constexpr int wishesLimit = 20;
+constexpr size_t answersLimit = 150;
+/// Places at which dlib compares upper bounds for one question; its own choice is 5000.
+constexpr size_t samples = 1000;
+constexpr int wishesLimit = 8;
 
 using Point = dlib::matrix<double, 0, 1>;
 
@@ -87,6 +89,7 @@ private:
         std::vector<dlib::function_spec>(1, box),
         std::vector<std::vector<dlib::function_evaluation>>(1, known));
     search->set_seed(static_cast<time_t>(seed));
+    search->set_monte_carlo_upper_bound_sample_num(samples);
   }
 
   /// A failure is as bad as twice the slowest so far.
