@@ -145,6 +145,7 @@ static int runTool(int argc, char **argv) {
   addRun(app, tool);
   addBundle(app, tool);
   addDb(app, tool);
+  addEval(app, tool);
 #ifdef ZORSE_HAS_COMPILER
   addInspect(app, tool);
 #endif

@@ -22,6 +22,7 @@ void addBundle(CLI::App &app, Tool &tool);
 void addDb(CLI::App &app, Tool &tool);
 void addDoctor(CLI::App &app, Tool &tool);
 void addEmulate(CLI::App &app, Tool &tool);
+void addEval(CLI::App &app, Tool &tool);
 void addKey(CLI::App &app, Tool &tool);
 void addRun(CLI::App &app, Tool &tool);
 

@@ -1,10 +1,10 @@
-//===- ModelTest.cpp - the order that the model gives -===//
+//===- ModelTest.cpp - estimates of compiled code -===//
 //
 // Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "SwigluKernels.h"
+#include "Sweeps.h"
 
 #include "model/Model.h"
 
@@ -103,11 +103,52 @@ TEST(Model, NeverBeatsThePeaks) {
   EXPECT_EQ(m.device, "model of gfx942");
 }
 
-TEST(Model, TheHostIsMeasuredNotModelled) {
-  Result<Measurement> result =
-      estimate(prefillOp(), must(findTarget("x86_64-avx2")), gpuObject(1, 1, 1));
-  ASSERT_FALSE(result);
-  EXPECT_EQ(result.error().message, "the model needs the peaks of a GPU, x86_64-avx2 has none");
+CodeObject hostObject(int64_t groups, int64_t instructions) {
+  CodeObject object;
+  KernelInfo kernel;
+  kernel.symbol = "main";
+  kernel.grid = {Expr::constant(groups), Expr::constant(1), Expr::constant(1)};
+  object.kernels.push_back(kernel);
+  object.configText = "block_m=1,block_n=16,block_k=0,stage_b=0";
+  object.instructionMix = {{"vector", instructions}};
+  return object;
+}
+
+TEST(Model, OnAHostByHand) {
+  OpDesc op = must(OpDesc::parse(
+      R"({"op":"linear","in_features":2048,"out_features":2048,"tuning":{"tokens":1}})"));
+  TargetDesc host = must(findTarget("x86_64-avx512bf16"));
+  host.computeUnits = 2;
+  HostPeaks peaks = HostPeaks::nominal(host);
+  auto estimated = [&](const CodeObject &object) {
+    return must(estimateOnHost(op, host, object, peaks));
+  };
+  Measurement m = estimated(hostObject(128, 400));
+  // 16 columns of 64 products, 9 loads for 8 of them, 16 sums, a block, a workgroup.
+  double group = 1024 * 0.22 + 1152 * 0.22 + 16 * 0.9 + 100 + 40;
+  double memory = (2048 * 2048 * 2 + 2 * 2048 * 2) / 66e3;
+  EXPECT_NEAR(m.medianUs, 1 + memory + 128 * group / 2 * 1e-3, 1e-6);
+  EXPECT_EQ(m.source, Source::Model);
+  EXPECT_EQ(m.samples, 0);
+  // One workgroup reads with one thread and computes alone.
+  EXPECT_NEAR(estimated(hostObject(1, 400)).medianUs, 1 + 2 * memory + group * 1e-3, 1e-6);
+  // Straight code that is longer than its work is issued all the same.
+  EXPECT_NEAR(estimated(hostObject(128, 8000)).medianUs, 1 + memory + 128 * 2000 / 2 * 1e-3, 1e-6);
+  // Half the arithmetic rate, twice the arithmetic time.
+  peaks.fmaGflops1 /= 2;
+  EXPECT_NEAR(estimated(hostObject(128, 400)).medianUs, 1 + memory + 128 * group * 1e-3, 1e-6);
+}
+
+TEST(Model, ProbesTheHostOnce) {
+  const HostPeaks &peaks = probeHost();
+  EXPECT_GE(peaks.threads, 1);
+  // Memory feeds neither nothing nor more than any machine has.
+  EXPECT_GT(peaks.readGBs1, 0.1);
+  EXPECT_LT(peaks.readGBs1, 5000);
+  EXPECT_GT(peaks.fmaGflops1, 0.1);
+  EXPECT_LT(peaks.fmaGflops1, 5000);
+  EXPECT_EQ(&peaks, &probeHost());
+  EXPECT_NE(peaks.source.find("probed"), std::string::npos);
 }
 
 } // namespace

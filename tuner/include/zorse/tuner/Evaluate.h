@@ -15,7 +15,6 @@
 #include "zorse/tuner/Laboratory.h"
 
 #include <array>
-#include <iosfwd>
 #include <optional>
 
 namespace zorse {
@@ -38,12 +37,6 @@ std::vector<RecordedProblem> recordedProblems(const std::vector<KernelRecord> &r
 inline constexpr std::array<size_t, 3> rankingDepths = {1, 4, 8};
 /// Loss at each depth: best time among the first k over the best of all, minus 1.
 using Regrets = std::array<double, rankingDepths.size()>;
-
-/// Reads a recorded sweep: a line of JSON that names the problem (op, target, compute_units,
-/// tuning_point, device, compiler_revision), then one for each configuration (config, state, us =
-/// [low, median, high], samples). Several problems may follow one another. Errors: Usage with the
-/// number of the line.
-Result<std::vector<KernelRecord>> readSweep(std::istream &from, std::string_view name);
 
 struct RankingQuality {
   size_t configs = 0;
