@@ -22,15 +22,6 @@ static double secondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-/// The kernel that spills, if one does: it lost before it ran.
-static std::string spillsOf(const CodeObject &code) {
-  for (const KernelInfo &kernel : code.kernels)
-    if (kernel.resources.vgprSpills > 0 || kernel.resources.scratchBytes > 0)
-      return fmt::format("kernel '{}' spills {} vector registers to {} bytes of scratch; dropped",
-                         kernel.symbol, kernel.resources.vgprSpills, kernel.resources.scratchBytes);
-  return {};
-}
-
 Search::Search(const Problem &problem, Laboratory &laboratory, Database &database,
                const TuneOptions &options, Space space, Prior prior)
     : problem(problem), laboratory(laboratory), database(database), options(options),
@@ -199,11 +190,6 @@ Status Search::endCompile(Candidate &candidate, Compiled compiled) {
   }
   candidate.code = std::move(compiled.code);
   candidate.record.codeHash = std::move(compiled.codeHash);
-  if (std::string spills = candidate.code ? spillsOf(*candidate.code) : ""; !spills.empty()) {
-    Status status = finish(candidate, TrialState::Failed, std::move(spills));
-    report("compile", &candidate);
-    return status;
-  }
   candidate.compiled = true;
   if (const KernelRecord *row = known.sameCode(candidate.record)) {
     candidate.record = *row;
