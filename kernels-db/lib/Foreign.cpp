@@ -28,9 +28,15 @@ struct RangeCheck {
   std::string_view what, sql;
 };
 
-// STRICT, CHECK and NOT NULL of the schema are part of quick_check; these are bounds that the
-// schema leaves open. Negations, so that a value that compares with nothing is found as well.
-constexpr std::array<RangeCheck, 7> rangeChecks = {{
+// STRICT and NOT NULL of the schema are part of quick_check; these are its CHECKs, which are not,
+// and bounds that the schema leaves open. Negations, so that a value that compares with nothing is
+// found as well.
+constexpr std::array<RangeCheck, 8> rangeChecks = {{
+    {"trial {} has a state, a source, a verdict or a code hash that zorse does not know",
+     "SELECT id FROM trial WHERE state NOT IN ('queued', 'running', 'ok', 'failed', 'timed_out', "
+     "'crashed', 'wrong', 'interrupted') OR source NOT IN ('', 'measured', 'simulated', 'model') "
+     "OR "
+     "coalesce(verified, 0) NOT IN (0, 1) OR length(code_hash) NOT IN (0, 32)"},
     {"trial {} has a time that is not between 0 and a year",
      "SELECT trial_id FROM measurement WHERE NOT (median_us > 0 AND median_us < 3.2e13 AND "
      "low_us >= 0 AND low_us <= median_us AND high_us >= median_us AND high_us < 3.2e13)"},
