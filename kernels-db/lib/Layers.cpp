@@ -49,8 +49,9 @@ public:
   Status setStale(int64_t id, std::string_view reason) override {
     return change([&](Database &user) { return user.setStale(id, reason); });
   }
-  Result<MergeReport> merge(const std::vector<std::string> &paths) override {
-    return write<MergeReport>([&](Database &user) { return user.merge(paths); });
+  Result<MergeReport> merge(const std::vector<std::string> &paths,
+                            const TrustStore *trust) override {
+    return write<MergeReport>([&](Database &user) { return user.merge(paths, trust); });
   }
   Result<GarbageReport> collectGarbage(const GarbageOptions &options) override {
     return write<GarbageReport>([&](Database &user) { return user.collectGarbage(options); });

@@ -9,6 +9,7 @@
 #include "Foreign.h"
 #include "Verify.h"
 
+#include "zorse/db/Trust.h"
 #include "zorse/desc/StrictJson.h"
 
 #include <algorithm>
@@ -300,7 +301,8 @@ static bool isSameFile(const std::string &a, const std::string &b) {
          first.st_dev == second.st_dev && first.st_ino == second.st_ino;
 }
 
-Result<MergeReport> SqliteDatabase::merge(const std::vector<std::string> &paths) {
+Result<MergeReport> SqliteDatabase::merge(const std::vector<std::string> &paths,
+                                          const TrustStore *trust) {
   if (Status status = requireWritable("merge"); !status)
     return status.takeError();
   Result<Transaction> transaction = Transaction::begin(*connection);
@@ -309,6 +311,12 @@ Result<MergeReport> SqliteDatabase::merge(const std::vector<std::string> &paths)
   Merger merger(*connection);
   Status status = merger.load();
   MergeReport report;
+  Acceptance accepts;
+  if (trust && !trust->publicKeys().empty())
+    accepts = [trust](const CodeObject &object, const std::string &signer,
+                      const std::string &signature) {
+      return trust->accepts(object, signer, signature);
+    };
   for (const std::string &path : paths) {
     if (!status)
       break;
@@ -319,7 +327,7 @@ Result<MergeReport> SqliteDatabase::merge(const std::vector<std::string> &paths)
     if (!from)
       report.refused.push_back(from.error().message);
     else
-      status = merger.takeAll(**from, {}, report);
+      status = merger.takeAll(**from, accepts, report);
   }
   if (status)
     status = merger.dropAnsweredMarks();

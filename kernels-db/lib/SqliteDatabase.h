@@ -44,7 +44,8 @@ public:
   std::string path() const override { return connection->path(); }
 
   Status setStale(int64_t id, std::string_view reason) override;
-  Result<MergeReport> merge(const std::vector<std::string> &paths) override;
+  Result<MergeReport> merge(const std::vector<std::string> &paths,
+                            const TrustStore *trust) override;
   Result<Hash128> contentHash() override;
   Result<GarbageReport> collectGarbage(const GarbageOptions &options) override;
   Status exportText(const RecordFilter &filter, std::ostream &to) override;

@@ -154,10 +154,12 @@ public:
   /// Marks a row stale, or fit again (empty reason).
   virtual Status setStale(int64_t id, std::string_view reason) = 0;
   /// Takes over the rows of other databases, which are opened defensively. Of two rows with one key
-  /// the one with the stronger evidence stays (see lib/Merge.h), so the result does not depend on
-  /// order, grouping or repetition. Their code is foreign unless signed. One transaction: all or
-  /// none of a file. A file that cannot be read is refused and named, the others are taken.
-  virtual Result<MergeReport> merge(const std::vector<std::string> &paths) = 0;
+  /// the one with the stronger evidence stays (see lib/Evidence.h), so the result does not depend
+  /// on order, grouping or repetition. Unfinished rows are marks for their own file and stay there.
+  /// Their code is foreign unless signed by a key of `trust`. One transaction: all or none of a
+  /// file. A file that cannot be read is refused and named, the others are taken.
+  virtual Result<MergeReport> merge(const std::vector<std::string> &paths,
+                                    const TrustStore *trust = nullptr) = 0;
   /// Hash of all rows and code, whatever order they came in.
   virtual Result<Hash128> contentHash() = 0;
   virtual Result<GarbageReport> collectGarbage(const GarbageOptions &options) = 0;
