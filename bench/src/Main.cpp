@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 
+#include "CompileRate.h"
 #include "CompileTimes.h"
 #include "Counts.h"
 #include "EmulatorSpeed.h"
@@ -32,8 +33,8 @@ struct Options {
   std::string database;
   std::string format = "human";
   std::vector<int> threads;
-  std::vector<std::string> compileTargets, countTargets;
-  int rounds = 11, compileRepeats = 9;
+  std::vector<std::string> compileTargets, countTargets, rateTargets;
+  int rounds = 11, compileRepeats = 9, candidates = 32;
   double roundMs = 30, tuneSeconds = 0;
   int64_t rotateMib = 256;
   bool hot = false, noPeers = false, emulatorSpeed = false;
@@ -137,15 +138,26 @@ int runCounts(const Options &options) {
   return status ? 0 : fail(status.error());
 }
 
+int runCompileRates(const Options &options) {
+  Result<std::vector<CompileRate>> rates =
+      measureCompileRates(options.rateTargets, options.candidates);
+  if (!rates)
+    return fail(rates.error());
+  printCompileRates(std::cout, *rates, options.format == "json");
+  return 0;
+}
+
 int run(Options options) {
+  if (!options.rateTargets.empty())
+    return runCompileRates(options);
   if (!options.countTargets.empty())
     return runCounts(options);
   const int all = std::max(1u, std::thread::hardware_concurrency());
   if (options.threads.empty())
     options.threads = all > 1 ? std::vector<int>{1, all} : std::vector<int>{1};
   if (options.emulatorSpeed) {
-    Result<std::vector<EmulatorSpeed>> rows = measureEmulatorSpeed(
-        ZORSE_BENCH_LOOPS, options.threads, options.rounds, options.roundMs);
+    Result<std::vector<EmulatorSpeed>> rows =
+        measureEmulatorSpeed(ZORSE_BENCH_LOOPS, options.threads, options.rounds, options.roundMs);
     if (!rows)
       return fail(rows.error());
     printEmulatorSpeed(std::cout, *rows, options.format == "json");
@@ -191,6 +203,8 @@ int run(Options options) {
 } // namespace
 
 int main(int argc, char **argv) {
+  if (argc == 2 && std::string_view(argv[1]) == workerFlag)
+    return serveAsWorker();
   Options options;
   CLI::App app{"Measures the host kernels of Zorse beside oneDNN and PyTorch, side by side, in "
                "interleaved rounds.\n\n"
@@ -198,6 +212,7 @@ int main(int argc, char **argv) {
                "  zorse-bench --suite linear --threads 1 --format json\n"
                "  zorse-bench --suite mla_decode --tune 60 --db kernels.db\n"
                "  zorse-bench --suite '' --compile-time host,gfx942\n"
+               "  zorse-bench --compile-rate host,gfx942\n"
                "  zorse-bench --counts gfx942,gfx90a\n"
                "  zorse-bench --emulator-speed --threads 1\n"};
   app.add_option("--suite", options.suites, "suites of bench/suites, '' for none")->delimiter(',');
@@ -222,6 +237,14 @@ int main(int argc, char **argv) {
                "only time the emulator: wave instructions a second, by kind");
   app.add_option("--compile-time", options.compileTargets, "time compile() for these targets")
       ->delimiter(',');
+  app.add_option("--compile-rate", options.rateTargets,
+                 "only time how fast a worker process of the tuner compiles candidates for these "
+                 "targets")
+      ->delimiter(',')
+      ->option_text("ARCH,...");
+  app.add_option("--candidates", options.candidates, "of each op, evenly over its space")
+      ->check(CLI::Range(1, 1000000))
+      ->capture_default_str();
   app.add_option("--counts", options.countTargets,
                  "execute the kernels of the published models on emulated GPUs and print exact "
                  "counts, nothing else")

@@ -105,7 +105,20 @@ Result<KernelConfig> chooseConfig(const Case &benchCase, Device &device, const C
   if (choice.database && choice.tuneSeconds > 0) {
     TuneOptions options;
     options.budgetSeconds = choice.tuneSeconds;
-    Result<TuneOutcome> outcome = tune(benchCase.op, target, &device, *choice.database, options);
+    auto compileHere = [](const OpDesc &op, const TargetDesc &on,
+                          const KernelConfig &config) -> Result<CodeObject> {
+      Result<CompileOutput> output = compile(op, on, config);
+      if (!output)
+        return output.takeError();
+      return std::move(output->object);
+    };
+    const std::unique_ptr<Laboratory> laboratory =
+        createDirectLaboratory({.compile = compileHere,
+                                .compilerRevision = compilerRevision(),
+                                .device = &device,
+                                .threads = target.computeUnits});
+    Result<TuneOutcome> outcome =
+        tune({benchCase.op, target}, *laboratory, *choice.database, options);
     if (!outcome)
       return outcome.takeError();
   }

@@ -104,7 +104,7 @@ TEST(Compiled, CandidatesPerSecond) {
                                   "tuning":{"tokens":8,"context":4096}})"}) {
       Problem problem = problemOf(json, arch);
       std::vector<KernelConfig> configs, all = enumerateConfigs(problem.op, problem.target);
-      for (size_t i = 0, count = std::min<size_t>(all.size(), 16); i < count; ++i)
+      for (size_t i = 0, count = std::min<size_t>(all.size(), 6); i < count; ++i)
         configs.push_back(all[i * all.size() / count]);
       for (bool inProcess : {false, true}) {
         std::unique_ptr<Laboratory> laboratory = inProcess ? process(1) : direct(nullptr, 1);
