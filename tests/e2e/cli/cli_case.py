@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """What the tests of the command line share: a fresh folder, a fresh database, a clean environment."""
 
+import struct
 import json
 import os
 import pathlib
@@ -32,6 +33,20 @@ class Run:
 
     def json(self):
         return json.loads(self.out)
+
+
+def seal(path):
+    """Sets the checksums of the pages of a database that was changed behind zorse's back."""
+    data = bytearray(pathlib.Path(path).read_bytes())
+    size = int.from_bytes(data[16:18], "big")
+    for page in range(0, len(data), size):
+        words = struct.unpack_from(f"<{size // 4 - 2}I", data, page)
+        first = second = 0
+        for i in range(0, len(words), 2):
+            first = (first + words[i] + second) & 0xFFFFFFFF
+            second = (second + words[i + 1] + first) & 0xFFFFFFFF
+        struct.pack_into("<2I", data, page + size - 8, first, second)
+    pathlib.Path(path).write_bytes(data)
 
 
 class CliCase(unittest.TestCase):

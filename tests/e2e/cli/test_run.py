@@ -63,6 +63,7 @@ class RunTest(CliCase):
             connection.execute("UPDATE code SET bytes = x'00' WHERE hash IN "
                                "(SELECT hash FROM code LIMIT 3)")
         connection.close()
+        cli_case.seal(self.db)
         second = self.ran(*arguments).json()
         self.assertEqual(second["output_ids"], first["output_ids"])
         self.assertGreaterEqual(second["kernels_compiled"], 3)
@@ -155,6 +156,7 @@ class RunTest(CliCase):
         with sqlite3.connect(self.db) as connection:
             connection.execute("PRAGMA user_version = 99")
         connection.close()
+        cli_case.seal(self.db)
         self.refused(DATABASE, f"{self.db} has schema version 99, this zorse knows versions up to "
                      "1; use the zorse that wrote it, or name another file with --db", "run",
                      self.model(), "--prompt", "x")
