@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "model/Model.h"
 #include "model/HostWork.h"
-#include "model/Predict.h"
+#include "zorse/tuner/Predict.h"
 
 #include "zorse/reference/Fill.h"
 

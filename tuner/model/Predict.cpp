@@ -14,7 +14,7 @@
 //   reread    blocks of rows that read the weight again, half of them from the cache
 //
 //===----------------------------------------------------------------------===//
-#include "model/Predict.h"
+#include "zorse/tuner/Predict.h"
 #include "model/HostWork.h"
 
 #include <algorithm>

@@ -7,7 +7,7 @@
 #include "Sweeps.h"
 
 #include "model/HostWork.h"
-#include "model/Predict.h"
+#include "zorse/tuner/Predict.h"
 
 #include <cmath>
 #include <gtest/gtest.h>
