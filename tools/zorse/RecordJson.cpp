@@ -32,17 +32,22 @@ Json recordJson(const KernelRecord &record, bool isWinner) {
                {"config_text", record.configText},
                {"state", name(record.state)},
                {"error", record.error},
+               {"stale", record.stale},
                {"compiler_revision", record.compilerRevision},
                {"code_hash", record.codeHash},
                {"created_at", record.createdAt}};
   json["measurement"] = Json();
   if (const auto &measurement = record.measurement)
-    json["measurement"] = {
-        {"source", name(measurement->source)}, {"device", measurement->device},
-        {"method", measurement->method},       {"median_us", measurement->medianUs},
-        {"low_us", measurement->lowUs},        {"high_us", measurement->highUs},
-        {"samples", measurement->samples},     {"flops", measurement->flops},
-        {"bytes", measurement->bytes}};
+    json["measurement"] = {{"source", name(measurement->source)},
+                           {"device", measurement->device},
+                           {"method", measurement->method},
+                           {"median_us", measurement->medianUs},
+                           {"low_us", measurement->lowUs},
+                           {"high_us", measurement->highUs},
+                           {"samples", measurement->samples},
+                           {"flops", measurement->flops},
+                           {"bytes", measurement->bytes},
+                           {"environment", parsedOrText(measurement->environment)}};
   json["verification"] = Json();
   if (const auto &verification = record.verification)
     json["verification"] = {{"passed", verification->passed},
@@ -101,7 +106,12 @@ std::string describeRecord(const KernelRecord &record, bool isWinner) {
     text += fmt::format(", {} cases, largest error {:.3g} of the allowed{}", verification->cases,
                         verification->maxError,
                         verification->detail.empty() ? "" : ", " + verification->detail);
-  return text + '\n';
+  text += '\n';
+  if (record.measurement && record.measurement->environment != "{}")
+    text += fmt::format("conditions {}\n", record.measurement->environment);
+  if (!record.stale.empty())
+    text += fmt::format("stale      {}\n", record.stale);
+  return text;
 }
 
 } // namespace zorse::tool

@@ -10,7 +10,9 @@ using namespace zorse::test;
 
 namespace {
 
-TEST(LongDurabilityTest, AThousandKillsLoseNothingAcknowledged) { killWriters(1000, 20261121); }
+TEST(LongDurabilityTest, AThousandKillsLoseNothingAcknowledged) {
+  killWriters(1000, 20261121, TemporaryFolder::Place::Disk);
+}
 
 TEST(LongDurabilityTest, SixteenWritersAreAllHeard) { writeTogether(16, 1000); }
 

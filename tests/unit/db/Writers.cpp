@@ -35,9 +35,9 @@ static double secondsSince(std::chrono::steady_clock::time_point start) {
   }
 }
 
-void killWriters(int rounds, uint64_t seed) {
+void killWriters(int rounds, uint64_t seed, TemporaryFolder::Place place) {
   auto start = std::chrono::steady_clock::now();
-  TemporaryFolder folder(TemporaryFolder::Place::Disk);
+  TemporaryFolder folder(place);
   std::string path = folder.file("kernels.db");
   std::mt19937_64 random(seed);
   std::set<std::string> acknowledged; // of the rounds since the file began
@@ -66,7 +66,7 @@ void killWriters(int rounds, uint64_t seed) {
         ++total;
       return read;
     };
-    int wanted = round % 50 < 3 ? 0 : static_cast<int>(random() % 24);
+    int wanted = round % 50 < 3 ? 0 : 4 + static_cast<int>(random() % 18);
     while (wanted-- > 0 && acknowledge()) {
     }
     ::usleep(static_cast<useconds_t>(random() % 10000));

@@ -15,7 +15,7 @@ namespace zorse::test {
 /// Kills a writing process `rounds` times at random moments and looks for rows that were
 /// acknowledged, through a pipe, after record() had returned. Fails the test if one is lost, if an
 /// unknown one appears, or if the file is not sound. Prints the counts.
-void killWriters(int rounds, uint64_t seed);
+void killWriters(int rounds, uint64_t seed, TemporaryFolder::Place place);
 
 /// Runs `body` in several processes at once; each must return 0.
 void inProcesses(int count, const std::function<int(int)> &body);
