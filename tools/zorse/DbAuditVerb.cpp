@@ -106,7 +106,8 @@ static Result<std::vector<KernelRecord>> nextRecords(Database &database, bool al
 
 static Result<Finding> judge(Database &database, const KernelRecord &record,
                              const Result<CodeObject> &code, bool rebuild) {
-  Finding finding{record};
+  Finding finding;
+  finding.record = record;
   if (!code) {
     finding.failed = true;
     finding.reason = "no longer compiles: " + code.error().message;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <ctime>
 #include <random>
 
 using namespace zorse;
@@ -26,13 +27,15 @@ TEST(LongMergeTest, AThousandShardsInAnyOrder) {
     std::string path = folder.file("merged.db");
     std::filesystem::remove(path);
     auto start = std::chrono::steady_clock::now();
+    std::clock_t cpu = std::clock();
     MergeReport report = mergeInto(path, paths);
     double seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    std::printf("merge: %lld rows of %zu shards, %lld added, %lld improved, %.1f s\n",
+    std::printf("merge: %lld rows of %zu shards, %lld added, %lld improved, %.1f s, of "
+                "the processor %.1f s\n",
                 static_cast<long long>(report.read), paths.size(),
                 static_cast<long long>(report.added), static_cast<long long>(report.improved),
-                seconds);
+                seconds, static_cast<double>(std::clock() - cpu) / CLOCKS_PER_SEC);
     EXPECT_EQ(report.refused, std::vector<std::string>());
     Hash128 found = contentHashOf(path);
     if (!want)
