@@ -16,14 +16,19 @@ static volatile std::sig_atomic_t receivedSignal = 0;
 static void onSignal(int signal) {
   receivedSignal = signal;
   stopRequested.store(true);
+  // Back to the default: whoever asks twice, by either, does not want to wait.
+  for (int either : {SIGINT, SIGTERM}) {
+    struct sigaction action = {};
+    action.sa_handler = SIG_DFL;
+    sigaction(either, &action, nullptr);
+  }
 }
 
 void watchSignals() {
   for (int signal : {SIGINT, SIGTERM}) {
     struct sigaction action = {};
     action.sa_handler = onSignal;
-    // Back to the default after the first: whoever asks twice does not want to wait.
-    action.sa_flags = SA_RESETHAND | SA_RESTART;
+    action.sa_flags = SA_RESTART;
     sigaction(signal, &action, nullptr);
   }
 }

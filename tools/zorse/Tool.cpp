@@ -33,6 +33,11 @@ void printJson(const Json &value) {
   fmt::print(stdout, "{}\n", text);
 }
 
+void printJsonLine(const Json &value) {
+  fmt::print(stdout, "{}\n", value.dump(-1, ' ', false, Json::error_handler_t::replace));
+  std::fflush(stdout);
+}
+
 Result<std::string> readText(const std::string &path, size_t maxBytes) {
   std::string shown = path == "-" ? "stdin" : path;
   int file = path == "-" ? STDIN_FILENO : ::open(path.c_str(), O_RDONLY | O_CLOEXEC);

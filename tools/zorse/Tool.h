@@ -19,7 +19,7 @@ namespace zorse::tool {
 /// Keys in the order in which they were put.
 using Json = nlohmann::ordered_json;
 
-enum class Format { Human, Json };
+enum class Format { Human, Json, JsonLines };
 
 /// The answer of a verb: an exit code, or an error that becomes a message and its exit code.
 using VerbResult = Result<int>;
@@ -35,6 +35,8 @@ struct Tool {
   std::function<VerbResult()> action;
 
   bool isJson() const { return format == Format::Json; }
+  /// One value a line, as things happen. Only verbs that take long have it.
+  bool isJsonLines() const { return format == Format::JsonLines; }
   /// Whether stderr shows progress lines that overwrite themselves.
   bool showsProgress() const;
   /// Whether messages are coloured.
@@ -43,6 +45,8 @@ struct Tool {
 
 /// The machine-readable answer: one JSON value and a newline on stdout.
 void printJson(const Json &value);
+/// The same on one line.
+void printJsonLine(const Json &value);
 
 /// Text from a file, or from stdin for "-". Errors (Usage): unreadable, larger than `maxBytes`.
 Result<std::string> readText(const std::string &path, size_t maxBytes = size_t(1) << 20);

@@ -6,7 +6,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "Tool.h"
+#include "PlanRequest.h"
 
 #include "zorse/tuner/Tuner.h"
 
@@ -14,23 +14,32 @@ namespace zorse::tool {
 
 /// The command line as it was given.
 struct TuneArguments {
-  std::string opPath, modelDir, arch = "host", space = "quick", budget, dtype;
-  int64_t trials = 0, context = 1024;
+  PlanArguments plan; ///< --model and what goes with it
+  std::string opPath, arch, device, space = "quick", strategy = "auto", budget, simulate;
+  std::string cache = "cold", shard, explainConfig, retuneBefore;
+  std::string compileLimit, trialLimit, memoryLimit;
+  std::vector<std::string> retry;
+  double precision = 0;
+  int64_t trials = 0;
   int threads = 0;
   uint64_t seed = 1;
-  std::vector<int64_t> batches = {1}, prefillTokens = {512};
-  bool retune = false, dryRun = false;
+  bool retune = false, dryRun = false, status = false;
 };
 
-/// The ops to tune, each at its tuning point, and how.
+/// What to tune, and how. Either one op or the plan of a model.
 struct TuneRequest {
-  std::vector<OpDesc> ops;
-  TuneOptions options;
-  std::string resumeCommand; ///< continues a search that was stopped
+  std::optional<OpDesc> op;
+  TuneOptions options; ///< with the shard of a single op; a model is divided by problems
+  MeasureOptions measure;
+  TrialLimits limits;
+  int threads = 0;
+  int64_t shard = 0, shards = 1;
+  std::string resumeCommand; ///< continues a search that was stopped; without limits
 };
 
 void addTuneOptions(CLI::App &verb, Tool &tool, TuneArguments &arguments);
 
-Result<TuneRequest> makeTuneRequest(const Tool &tool, TuneArguments &arguments);
+/// Checks and reads the arguments. Errors: Usage.
+Result<TuneRequest> makeTuneRequest(const Tool &tool, const TuneArguments &arguments);
 
 } // namespace zorse::tool

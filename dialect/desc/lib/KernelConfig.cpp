@@ -250,7 +250,8 @@ Result<KernelConfig> KernelConfig::parse(std::string_view text, const OpDesc &op
   return config;
 }
 
-Status KernelConfig::check(const OpDesc &op, const TargetDesc &target) const {
+Result<std::vector<KernelConfig::Verdict>> KernelConfig::verdicts(const OpDesc &op,
+                                                                  const TargetDesc &target) const {
   std::vector<const KnobSpec *> knobs = knobsOf(op, target);
   ExprScope scope = scopeWithoutKnobs(op, target);
   std::vector<std::string> names;
@@ -269,12 +270,11 @@ Status KernelConfig::check(const OpDesc &op, const TargetDesc &target) const {
                                     joined(legal), entries[i].second));
     scope.insert_or_assign(names[i], entries[i].second);
   }
+  std::vector<Verdict> verdicts;
   for (const ConstraintSpec &constraint : op.spec().configConstraints) {
     Result<int64_t> ok = holds(constraint, scope);
     if (!ok)
       return usageError(fmt::format("configuration: {}: {}", constraint.label, ok.error().message));
-    if (*ok)
-      continue;
     std::string values;
     for (const std::string &name : constraint.rule.names()) {
       const ExprValue &value = scope.find(name)->second;
@@ -282,9 +282,19 @@ Status KernelConfig::check(const OpDesc &op, const TargetDesc &target) const {
       values += fmt::format("{}{} = {}", values.empty() ? "" : ", ", name,
                             number ? fmt::format("{}", *number) : std::get<std::string>(value));
     }
-    return usageError(fmt::format("configuration: {}: {}, found {}", constraint.label,
-                                  constraint.message, values));
+    verdicts.push_back({constraint.label, constraint.message, std::move(values), *ok != 0});
   }
+  return verdicts;
+}
+
+Status KernelConfig::check(const OpDesc &op, const TargetDesc &target) const {
+  Result<std::vector<Verdict>> judged = verdicts(op, target);
+  if (!judged)
+    return judged.takeError();
+  for (const Verdict &verdict : *judged)
+    if (!verdict.holds)
+      return usageError(fmt::format("configuration: {}: {}, found {}", verdict.label,
+                                    verdict.message, verdict.numbers));
   return Status::success();
 }
 

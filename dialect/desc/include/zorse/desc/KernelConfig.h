@@ -38,6 +38,14 @@ public:
 
   /// The first rule that this configuration breaks, with its label and numbers.
   Status check(const OpDesc &op, const TargetDesc &target) const;
+  /// Every constraint of the op with what it says here. Errors: Usage for other knobs than those of
+  /// the op, a value that is not legal, a formula that cannot be evaluated.
+  struct Verdict {
+    std::string label, message;
+    std::string numbers; ///< "block_m = 8, lds_bytes = 65536"
+    bool holds = true;   ///< also where it does not apply
+  };
+  Result<std::vector<Verdict>> verdicts(const OpDesc &op, const TargetDesc &target) const;
 
 private:
   std::vector<std::pair<std::string, int64_t>> entries;
