@@ -277,10 +277,13 @@ Result<std::vector<KernelConfig::Verdict>> KernelConfig::verdicts(const OpDesc &
       return usageError(fmt::format("configuration: {}: {}", constraint.label, ok.error().message));
     std::string values;
     for (const std::string &name : constraint.rule.names()) {
-      const ExprValue &value = scope.find(name)->second;
-      const auto *number = std::get_if<int64_t>(&value);
-      values += fmt::format("{}{} = {}", values.empty() ? "" : ", ", name,
-                            number ? fmt::format("{}", *number) : std::get<std::string>(value));
+      auto found = scope.find(name);
+      if (found == scope.end())
+        continue; // a knob of other targets, in a rule that does not apply here
+      const auto *number = std::get_if<int64_t>(&found->second);
+      values +=
+          fmt::format("{}{} = {}", values.empty() ? "" : ", ", name,
+                      number ? fmt::format("{}", *number) : std::get<std::string>(found->second));
     }
     verdicts.push_back({constraint.label, constraint.message, std::move(values), *ok != 0});
   }
