@@ -13,7 +13,7 @@
 #include <algorithm>
 #include <atomic>
 #include <fmt/format.h>
-#include <mutex>
+#include <set>
 #include <spdlog/spdlog.h>
 #include <thread>
 
@@ -39,18 +39,10 @@ private:
 struct KernelMaker::Task {
   OpDesc op;
   KernelConfig config;
+  std::optional<KernelRecord> winner = {}; ///< none: a default configuration
+  std::string reason = {}; ///< why the code of a winner is built again, if that is worth telling
   Key key() const { return {op.hash(), config.text()}; }
 };
-
-Result<bool> KernelMaker::hasWinner(const OpDesc &op) {
-  auto known = winnerKnown.find(op.hash());
-  if (known != winnerKnown.end())
-    return known->second;
-  Result<std::vector<KernelRecord>> winners = database.winners(op, target);
-  if (!winners)
-    return winners.takeError();
-  return winnerKnown[op.hash()] = !winners->empty();
-}
 
 /// Takes the code from an earlier run of the same compiler, if there is any.
 Result<bool> KernelMaker::recall(const Task &task) {
@@ -73,8 +65,11 @@ Result<bool> KernelMaker::recall(const Task &task) {
       continue;
     }
     if (*code) {
+      if (!task.winner)
+        ++numRecalled;
+      else if (record.codeHash != task.winner->codeHash)
+        ++numDiffering;
       made.emplace(task.key(), std::move(**code));
-      ++numRecalled;
       return true;
     }
   }
@@ -85,22 +80,51 @@ Status KernelMaker::remember(const std::vector<const Task *> &tasks,
                              std::vector<CodeObject> objects) {
   std::vector<KernelRecord> records;
   for (size_t i = 0; i < tasks.size(); ++i) {
+    const Task &task = *tasks[i];
+    std::string hash = objects[i].codeHash().hex();
+    if (!task.winner)
+      ++numCompiled;
+    else
+      ++numRebuilt;
+    if (task.winner && !task.reason.empty())
+      sentences.push_back(fmt::format("{}: the winner {} at {} was built again: {}", task.op.kind(),
+                                      task.winner->configText, task.winner->tuningPoint,
+                                      task.reason));
+    // The very code that was measured takes its place again; other code is remembered as compiled.
+    if (task.winner && task.winner->codeHash == hash)
+      continue;
+    if (task.winner)
+      ++numDiffering;
     KernelRecord &record = records.emplace_back();
-    record.opKind = tasks[i]->op.kind();
-    record.opJson = tasks[i]->op.canonicalJson();
+    record.opKind = task.op.kind();
+    record.opJson = task.op.canonicalJson();
     record.arch = target.arch;
     record.computeUnits = target.computeUnits;
-    record.tuningPoint = tasks[i]->op.tuningPointJson();
-    record.configText = tasks[i]->config.text();
+    record.tuningPoint = task.op.tuningPointJson();
+    record.configText = task.config.text();
     record.compilerRevision = objects[i].compilerRevision;
-    record.codeHash = objects[i].codeHash().hex();
+    record.codeHash = std::move(hash);
     record.state = TrialState::Ok;
   }
   Status status = database.recordAll(records, objects);
-  numCompiled += static_cast<int64_t>(tasks.size());
   for (size_t i = 0; i < tasks.size(); ++i)
     made.emplace(tasks[i]->key(), std::move(objects[i]));
   return status;
+}
+
+Result<CodeObject> KernelMaker::compileOne(const Task &task) {
+  Result<bool> known = recall(task);
+  if (!known)
+    return known.takeError();
+  if (!*known) {
+    Result<CompileOutput> output = compile(task.op, target, task.config);
+    if (!output)
+      return output.takeError();
+    spdlog::debug("compiled {} with {}", task.op.kind(), task.config.text());
+    if (Status status = remember({&task}, {std::move(output->object)}); !status)
+      return status.takeError();
+  }
+  return made.at(task.key());
 }
 
 Result<CodeObject> KernelMaker::make(const OpDesc &op, const Sizes &sizes) {
@@ -109,19 +133,7 @@ Result<CodeObject> KernelMaker::make(const OpDesc &op, const Sizes &sizes) {
   Result<KernelConfig> config = KernelConfig::defaults(tuned, target);
   if (!config)
     return config.takeError();
-  Task task{std::move(tuned), config.take()};
-  Result<bool> known = recall(task);
-  if (!known)
-    return known.takeError();
-  if (!*known) {
-    Result<CompileOutput> output = compile(task.op, target, task.config);
-    if (!output)
-      return output.takeError();
-    spdlog::debug("compiled {} with {}", op.kind(), task.config.text());
-    if (Status status = remember({&task}, {std::move(output->object)}); !status)
-      return status.takeError();
-  }
-  return made.at(task.key());
+  return compileOne({std::move(tuned), config.take()});
 }
 
 Result<CodeObject> KernelMaker::makeAgain(const OpDesc &op, const KernelRecord &record) {
@@ -129,25 +141,7 @@ Result<CodeObject> KernelMaker::makeAgain(const OpDesc &op, const KernelRecord &
   Result<KernelConfig> config = KernelConfig::parse(record.configText, op, target);
   if (!config)
     return config.takeError();
-  Task task{op, config.take()};
-  if (auto known = made.find(task.key()); known != made.end())
-    return known->second;
-  Result<CompileOutput> output = compile(task.op, target, task.config);
-  if (!output)
-    return output.takeError();
-  spdlog::debug("built {} with {} again", op.kind(), task.config.text());
-  CodeObject object = std::move(output->object);
-  // The very code that was measured takes its place again; other code is remembered as compiled.
-  if (object.codeHash().hex() != record.codeHash) {
-    if (Status status = remember({&task}, {object}); !status)
-      return status.takeError();
-    return object;
-  }
-  if (Status status = database.storeCode(object); !status)
-    return status.takeError();
-  ++numRebuilt;
-  made.emplace(task.key(), object);
-  return object;
+  return compileOne({op, config.take(), record}); // the dispatcher tells why
 }
 
 Status KernelMaker::compileAll(std::vector<Task> &tasks, int threads, Progress &progress) {
@@ -178,6 +172,9 @@ Status KernelMaker::compileAll(std::vector<Task> &tasks, int threads, Progress &
     if (outputs[i]->ok()) {
       finished.push_back(&tasks[i]);
       objects.push_back(std::move((**outputs[i]).object));
+    } else if (tasks[i].winner) {
+      // The dispatcher passes over it, says so and tries the next one.
+      spdlog::debug("{}", outputs[i]->error().message);
     } else if (!failure) {
       const Error &error = outputs[i]->error();
       failure = Error{error.code, fmt::format("{}: {}", tasks[i].op.kind(), error.message)};
@@ -187,28 +184,45 @@ Status KernelMaker::compileAll(std::vector<Task> &tasks, int threads, Progress &
   return failure ? Status(*failure) : status;
 }
 
-Status KernelMaker::prepare(const std::vector<OpDesc> &ops, int threads, Progress &progress) {
+/// What has to be compiled for launches of this op at its tuning point; nullopt if nothing.
+Result<std::optional<KernelMaker::Task>> KernelMaker::taskFor(const OpDesc &op,
+                                                              Dispatcher &dispatcher) {
+  Result<std::vector<Dispatcher::Winner>> winners = dispatcher.winners(op, op.tuningPoint());
+  if (!winners)
+    return winners.takeError();
+  for (Dispatcher::Winner &winner : *winners) {
+    if (winner.obstacle.empty())
+      return std::optional<Task>();
+    Result<KernelConfig> config = KernelConfig::parse(winner.record.configText, winner.op, target);
+    if (!config)
+      continue; // not legal here: the next one will be tried
+    if (winner.cameWithoutCode)
+      winner.obstacle.clear();
+    return std::optional<Task>(Task{std::move(winner.op), config.take(), std::move(winner.record),
+                                    std::move(winner.obstacle)});
+  }
+  Result<KernelConfig> config = KernelConfig::defaults(op, target);
+  if (!config)
+    return config.takeError();
+  return std::optional<Task>(Task{op, config.take()});
+}
+
+Status KernelMaker::prepare(const std::vector<OpDesc> &ops, Dispatcher &dispatcher, int threads,
+                            Progress &progress) {
   Stopwatch stopwatch(spent);
   std::vector<Task> tasks;
+  std::set<Key> queued;
   for (const OpDesc &op : ops) {
-    Result<bool> won = hasWinner(op);
-    if (!won)
-      return won.takeError();
-    if (*won)
+    Result<std::optional<Task>> task = taskFor(op, dispatcher);
+    if (!task)
+      return task.takeError();
+    if (!*task || !queued.insert((*task)->key()).second)
       continue;
-    Result<KernelConfig> config = KernelConfig::defaults(op, target);
-    if (!config)
-      return config.takeError();
-    Task task{op, config.take()};
-    bool isQueued = std::any_of(tasks.begin(), tasks.end(),
-                                [&](const Task &other) { return other.key() == task.key(); });
-    if (isQueued)
-      continue;
-    Result<bool> known = recall(task);
+    Result<bool> known = recall(**task);
     if (!known)
       return known.takeError();
     if (!*known)
-      tasks.push_back(std::move(task));
+      tasks.push_back(std::move(**task));
   }
   return tasks.empty() ? Status() : compileAll(tasks, threads, progress);
 }

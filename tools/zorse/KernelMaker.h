@@ -11,12 +11,14 @@
 #include "zorse/db/Database.h"
 #include "zorse/desc/CodeObject.h"
 #include "zorse/desc/KernelConfig.h"
+#include "zorse/dispatch/Dispatcher.h"
 
 namespace zorse::tool {
 
-/// Makes kernels with their default configuration for keys without a winner. What it compiles is
-/// remembered in the database, as compiled but neither verified nor measured, so that it is never
-/// a winner and yet need not be compiled again.
+/// Makes kernels with their default configuration for keys without a winner, and those of winners
+/// whose code cannot be launched. What it compiles is remembered in the user's database, as
+/// compiled but neither verified nor measured, so that it is never a winner and yet need not be
+/// compiled again.
 class KernelMaker {
 public:
   KernelMaker(const TargetDesc &target, Database &database) : target(target), database(database) {}
@@ -24,33 +26,38 @@ public:
   /// The kernels of one op at these sizes. The miss handler of a dispatcher.
   Result<CodeObject> make(const OpDesc &op, const Sizes &sizes);
 
-  /// The code of a winner that may not or cannot be launched, built again and stored in the user's
-  /// database. The rebuild handler of a dispatcher.
+  /// The code of a winner that may not or cannot be launched, built again. The rebuild handler of
+  /// a dispatcher.
   Result<CodeObject> makeAgain(const OpDesc &op, const KernelRecord &record);
 
-  /// Compiles what `ops` lack at their tuning points on several threads, ahead of their use. Stops
-  /// early when a signal asks for it.
-  Status prepare(const std::vector<OpDesc> &ops, int threads, Progress &progress);
+  /// Compiles what launches of `ops` at their tuning points will lack, winners included, on
+  /// several threads, ahead of their use. Stops early when a signal asks for it.
+  Status prepare(const std::vector<OpDesc> &ops, Dispatcher &dispatcher, int threads,
+                 Progress &progress);
 
-  int64_t compiled() const { return numCompiled; } ///< this time
-  int64_t rebuilt() const { return numRebuilt; }   ///< winners whose code was built again
-  int64_t recalled() const { return numRecalled; } ///< taken from the database, not tuned
-  double seconds() const { return spent; }         ///< wall clock in here, all calls
+  int64_t compiled() const { return numCompiled; }   ///< this time, not tuned
+  int64_t recalled() const { return numRecalled; }   ///< taken from the database, not tuned
+  int64_t rebuilt() const { return numRebuilt; }     ///< winners whose code was built this time
+  int64_t differing() const { return numDiffering; } ///< winners that are other code than measured
+  /// Winners that came with code and yet were built ahead, and why, as sentences.
+  const std::vector<std::string> &notes() const { return sentences; }
+  double seconds() const { return spent; } ///< wall clock in here, all calls
 
 private:
   struct Task;
   using Key = std::pair<Hash128, std::string>; ///< op, configuration
 
-  Result<bool> hasWinner(const OpDesc &op);
+  Result<std::optional<Task>> taskFor(const OpDesc &op, Dispatcher &dispatcher);
   Result<bool> recall(const Task &task);
+  Result<CodeObject> compileOne(const Task &task);
   Status remember(const std::vector<const Task *> &tasks, std::vector<CodeObject> objects);
   Status compileAll(std::vector<Task> &tasks, int threads, Progress &progress);
 
   const TargetDesc &target;
   Database &database;
   std::map<Key, CodeObject> made;
-  std::map<Hash128, bool> winnerKnown;
-  int64_t numCompiled = 0, numRecalled = 0, numRebuilt = 0;
+  std::vector<std::string> sentences;
+  int64_t numCompiled = 0, numRecalled = 0, numRebuilt = 0, numDiffering = 0;
   double spent = 0;
 };
 

@@ -138,8 +138,8 @@ static Status prepareKernels(const Tool &tool, const RunArguments &arguments, Ru
     return ops.takeError();
   Progress progress(tool);
   return runner.maker->prepare(
-      *ops, arguments.device.threads ? arguments.device.threads : tool.environment.threads,
-      progress);
+      *ops, *runner.dispatcher,
+      arguments.device.threads ? arguments.device.threads : tool.environment.threads, progress);
 }
 #endif
 
@@ -227,14 +227,26 @@ static Status setUp(const Tool &tool, const RunArguments &arguments, Runner &run
 
 static void reportKernels(const Runner &runner) {
 #ifdef ZORSE_HAS_COMPILER
-  if (runner.kernelsCompiled() > 0)
-    spdlog::info("compiled {} kernels that the database lacked, with default configurations, in "
-                 "{}; remembered in {}",
-                 runner.maker->compiled(), formatSeconds(runner.maker->seconds()),
-                 runner.database->path());
-  if (runner.maker && runner.maker->compiled() + runner.maker->recalled() > 0)
-    spdlog::info("{} kernels are not tuned; `zorse tune --model DIR` finds faster ones",
-                 runner.maker->compiled() + runner.maker->recalled());
+  if (runner.maker) {
+    const KernelMaker &maker = *runner.maker;
+    const std::string path = runner.database->path();
+    if (maker.compiled() > 0)
+      spdlog::info("compiled {} kernels that the database lacked, with default configurations, in "
+                   "{}; remembered in {}",
+                   maker.compiled(), formatSeconds(maker.seconds()), path);
+    if (maker.rebuilt() > 0)
+      spdlog::info("built the code of {} winners in {}; remembered in {}", maker.rebuilt(),
+                   formatSeconds(maker.seconds()), path);
+    if (maker.differing() > 0)
+      spdlog::info("{} winners are other code here than was measured; `zorse tune --model DIR` "
+                   "measures on this machine",
+                   maker.differing());
+    if (maker.compiled() + maker.recalled() > 0)
+      spdlog::info("{} kernels are not tuned; `zorse tune --model DIR` finds faster ones",
+                   maker.compiled() + maker.recalled());
+    for (const std::string &note : maker.notes())
+      spdlog::warn("{}", note);
+  }
 #endif
   for (const std::string &note : runner.dispatcher->notes())
     spdlog::warn("{}", note);
@@ -274,8 +286,11 @@ static void printResult(const RunArguments &arguments, const Runner &runner,
   json["compile_seconds"] = runner.compileSeconds();
 #ifdef ZORSE_HAS_COMPILER
   json["kernels_compiled"] = runner.kernelsCompiled();
-  if (runner.maker)
+  if (runner.maker) {
+    json["kernels_recalled"] = runner.maker->recalled();
+    json["kernels_rebuilt"] = runner.maker->rebuilt();
     json["kernels_untuned"] = runner.maker->compiled() + runner.maker->recalled();
+  }
 #endif
   json["dtype"] = name(runner.model->dtype());
   json["device"] = runner.opened.device->description();

@@ -101,6 +101,13 @@ Result<Dispatcher::Kernel *> Dispatcher::prepare(const OpDesc &op) {
   return found->second.get();
 }
 
+Result<std::vector<Dispatcher::Winner>> Dispatcher::winners(const OpDesc &op, const Sizes &sizes) {
+  Result<Kernel *> kernel = prepare(op);
+  if (!kernel)
+    return kernel.takeError();
+  return state->source.winners(op, (*kernel)->candidates, bucketOf(op.spec(), sizes));
+}
+
 static Error missingSize(const OpDesc &op, const std::string &name, const Sizes &given) {
   std::vector<std::string> found;
   for (const auto &[key, value] : given)

@@ -54,19 +54,21 @@ static std::vector<const Candidate *> byDistance(const std::vector<Candidate> &c
   return sorted;
 }
 
-std::string KernelSource::whyUnusable(const KernelRecord &record, const Error *failure) {
+KernelSource::Obstacle KernelSource::whyUnusable(const KernelRecord &record, const Error *failure) {
   if (failure)
-    return failure->message;
+    return {failure->message};
   Result<std::optional<StoredCode>> stored = database->inspectCode(record);
   if (!stored)
-    return stored.error().message;
+    return {stored.error().message};
   if (!*stored)
-    return fmt::format("its code {} is not stored", record.codeHash);
+    return {fmt::format("its code {} is not stored", record.codeHash),
+            !record.layer.empty() && record.layer != "user"};
   std::string where = record.layer.empty() ? database->path() : "the " + record.layer + " database";
-  return fmt::format("its code {} (trial {} of {}) was built by somebody else and is not signed by "
-                     "a key that you trust; trust the key with `zorse key trust`, or build it "
-                     "again with `zorse db audit --rebuild`",
-                     record.codeHash, record.id, where);
+  return {
+      fmt::format("its code {} (trial {} of {}) was built by somebody else and is not signed by "
+                  "a key that you trust; trust the key with `zorse key trust`, or build it "
+                  "again with `zorse db audit --rebuild`",
+                  record.codeHash, record.id, where)};
 }
 
 void KernelSource::note(const KernelRecord &record, std::string text) {
@@ -75,23 +77,41 @@ void KernelSource::note(const KernelRecord &record, std::string text) {
 }
 
 Result<CodeObject> KernelSource::buildAgain(const OpDesc &op, const Candidate &candidate,
-                                            const std::string &reason) {
+                                            const Obstacle &obstacle) {
   const KernelRecord &record = candidate.record;
   RecordKey key(record.layer, record.id);
   auto known = rebuilt.find(key);
   if (known != rebuilt.end())
     return known->second;
   Result<CodeObject> object = rebuild(op.withTuningPoint(candidate.tunedAt), record);
-  if (object && object->codeHash().hex() != record.codeHash)
+  bool isOther = object && object->codeHash().hex() != record.codeHash;
+  // Shipped winners are often of another compiler or device: where to begin, not what to expect.
+  if (isOther && record.layer != "shipped")
     note(record, fmt::format("the winner {} at {} was built again and is other code ({}) than was "
                              "measured ({}), so its time may differ; tune it again",
                              record.configText, record.tuningPoint, object->codeHash().hex(),
                              record.codeHash));
-  // A shipped winner comes without code: building it on its first use is nothing to tell.
-  else if (object && (record.layer.empty() || record.layer == "user"))
+  else if (object && !isOther && !obstacle.cameWithoutCode)
     note(record, fmt::format("the winner {} at {} was built again: {}", record.configText,
-                             record.tuningPoint, reason));
+                             record.tuningPoint, obstacle.text));
   return rebuilt.emplace(key, std::move(object)).first->second;
+}
+
+std::vector<Dispatcher::Winner> KernelSource::winners(const OpDesc &op,
+                                                      const std::vector<Candidate> &candidates,
+                                                      const Sizes &bucket) {
+  std::vector<Dispatcher::Winner> winners;
+  for (const Candidate *candidate : byDistance(candidates, bucket, target)) {
+    const KernelRecord &record = candidate->record;
+    winners.push_back({op.withTuningPoint(candidate->tunedAt), record, {}});
+    Result<std::optional<CodeObject>> code = database->loadCode(record);
+    if (code.ok() && *code)
+      break;
+    Obstacle obstacle = whyUnusable(record, code.ok() ? nullptr : &code.error());
+    winners.back().obstacle = std::move(obstacle.text);
+    winners.back().cameWithoutCode = obstacle.cameWithoutCode;
+  }
+  return winners;
 }
 
 Result<CodeObject> KernelSource::find(const OpDesc &op, const std::vector<Candidate> &candidates,
@@ -102,15 +122,15 @@ Result<CodeObject> KernelSource::find(const OpDesc &op, const std::vector<Candid
     Result<std::optional<CodeObject>> code = database->loadCode(record);
     if (code.ok() && *code)
       return std::move(**code);
-    std::string why = whyUnusable(record, code.ok() ? nullptr : &code.error());
+    Obstacle obstacle = whyUnusable(record, code.ok() ? nullptr : &code.error());
     if (rebuild) {
-      Result<CodeObject> object = buildAgain(op, *candidate, why);
+      Result<CodeObject> object = buildAgain(op, *candidate, obstacle);
       if (object)
         return object;
-      why += "; building it again failed: " + object.error().message;
+      obstacle.text += "; building it again failed: " + object.error().message;
     }
     std::string reason = fmt::format("the winner {} at {} was passed over: {}", record.configText,
-                                     record.tuningPoint, why);
+                                     record.tuningPoint, obstacle.text);
     note(record, reason);
     reasons.push_back(std::move(reason));
   }

@@ -32,6 +32,10 @@ public:
   /// The winners of an op, read once when it is prepared.
   Result<std::vector<Candidate>> candidates(const OpDesc &op);
 
+  /// What find() would try, up to the first winner whose code can be launched.
+  std::vector<Dispatcher::Winner>
+  winners(const OpDesc &op, const std::vector<Candidate> &candidates, const Sizes &bucket);
+
   /// The code for one bucket. `candidates` are those of the op.
   Result<CodeObject> find(const OpDesc &op, const std::vector<Candidate> &candidates,
                           const Sizes &bucket);
@@ -40,9 +44,13 @@ public:
 
 private:
   /// Why the code of a winner cannot be launched.
-  std::string whyUnusable(const KernelRecord &record, const Error *failure);
+  struct Obstacle {
+    std::string text;
+    bool cameWithoutCode = false; ///< from another layer, which is nothing to tell
+  };
+  Obstacle whyUnusable(const KernelRecord &record, const Error *failure);
   Result<CodeObject> buildAgain(const OpDesc &op, const Candidate &candidate,
-                                const std::string &reason);
+                                const Obstacle &obstacle);
   void note(const KernelRecord &record, std::string text);
   Error noKernel(const OpDesc &op, const Sizes &bucket, const std::vector<std::string> &reasons);
 

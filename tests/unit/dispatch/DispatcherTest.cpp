@@ -249,6 +249,41 @@ TEST_F(DispatcherTest, AWinnerWithoutCodeIsBuiltAgain) {
                                      " is not stored"});
 }
 
+TEST_F(DispatcherTest, TellsWhatALaunchWouldBuild) {
+  addWinner(linear(), 8, "absent", 2, false);
+  addWinner(linear(), 64, "present");
+  addWinner(linear(), 512, "not tried");
+  Dispatcher dispatcher(device, database.get());
+  std::vector<Dispatcher::Winner> winners = dispatcher.winners(linear(), {{"tokens", 7}}).take();
+  ASSERT_EQ(winners.size(), 2u);
+  EXPECT_EQ(winners[0].record.configText, "absent");
+  EXPECT_EQ(winners[0].op.tuningPointJson(), "{\"tokens\":8}");
+  EXPECT_EQ(winners[0].obstacle,
+            "its code " + codeFor(linear(), "absent").codeHash().hex() + " is not stored");
+  EXPECT_FALSE(winners[0].cameWithoutCode);
+  EXPECT_EQ(winners[1].record.configText, "present");
+  EXPECT_EQ(winners[1].obstacle, "");
+  EXPECT_TRUE(dispatcher.winners(linear(32), {{"tokens", 7}}).take().empty());
+  EXPECT_TRUE(dispatcher.notes().empty());
+  // Of a layer that ships without code it is nothing to tell, whether the same code comes of it.
+  database.reset();
+  std::unique_ptr<Database> layers = openLayers({folder + "/user.db", "", folder + "/kernels.db"},
+                                                TrustStore(), Database::Mode::ReadWrite)
+                                         .take();
+  for (bool isSame : {true, false}) {
+    Dispatcher second(device, layers.get());
+    EXPECT_TRUE(second.winners(linear(), {{"tokens", 8}}).take().at(0).cameWithoutCode);
+    second.onRebuild([&](const OpDesc &op, const KernelRecord &record) {
+      CodeObject object = codeFor(op, record.configText);
+      if (!isSame)
+        object.bytes.push_back(7);
+      return Result<CodeObject>(object);
+    });
+    EXPECT_EQ(chosen(second, linear(), 8), "absent");
+    EXPECT_TRUE(second.notes().empty());
+  }
+}
+
 TEST_F(DispatcherTest, OtherCodeThanWasMeasuredIsTold) {
   addWinner(linear(), 8, "absent", 2, false);
   Dispatcher dispatcher(device, database.get());
@@ -311,7 +346,10 @@ TEST_F(DispatcherTest, UnsignedCodeOfOthersIsNeverLoaded) {
         return Result<CodeObject>(object);
       });
       EXPECT_EQ(chosen(rebuilding, linear(), 8), "theirs");
-      EXPECT_TRUE(rebuilding.notes().empty());
+      EXPECT_EQ(rebuilding.notes().empty(), loads);
+      Dispatcher later(device, layers.get());
+      EXPECT_EQ(chosen(later, linear(), 8), "theirs");
+      EXPECT_TRUE(later.notes().empty());
       layers.reset();
       std::filesystem::remove(folder + "/user.db");
     }

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "zorse/db/Database.h"
 #include "zorse/device/Device.h"
 
 #include <functional>
@@ -15,9 +16,6 @@
 #include <vector>
 
 namespace zorse {
-
-class Database;
-struct KernelRecord;
 
 /// Runs ops by name of operand. For every op and bucket of sizes it takes the winner of the
 /// database, loads its code once and keeps it. A library never compiles: a miss is an error that
@@ -43,6 +41,18 @@ public:
   class Kernel;
   /// Finds (or makes) the handle of an op. Cheap to call again with the same op.
   Result<Kernel *> prepare(const OpDesc &op);
+
+  /// A winner that a launch would try.
+  struct Winner {
+    OpDesc op; ///< at the sizes that it was tuned for
+    KernelRecord record;
+    std::string obstacle;         ///< why its code cannot be launched; empty if it can
+    bool cameWithoutCode = false; ///< from another layer, which is nothing to tell
+  };
+  /// The winners that a launch of the op at these sizes would try, in this order, up to the first
+  /// whose code can be launched: so that a tool can build ahead those before it. Empty where the
+  /// miss handler would be asked.
+  Result<std::vector<Winner>> winners(const OpDesc &op, const Sizes &sizes);
 
   /// Launches. `operands` are device addresses in the order of OpDesc::operands(); `sizes` must
   /// give every size of the spec. Workspace comes from a pool of the dispatcher. May return before
