@@ -8,8 +8,12 @@
 
 #include "PageChecks.h"
 
+#include "zorse/db/Database.h"
+
 #include <fmt/format.h>
 #include <sqlite3.h>
+
+std::string zorse::sqliteVersion() { return sqlite3_libversion(); }
 
 namespace zorse::db {
 

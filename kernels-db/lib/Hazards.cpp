@@ -4,6 +4,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "Schema.h"
+
 #include "zorse/db/Database.h"
 
 #include <array>
@@ -50,6 +52,19 @@ std::vector<std::string> databaseHazards(const std::string &path) {
                                   "folder {} has mode {:04o}; run `chmod go-w {}`",
                                   path, folder.string(), info.st_mode & 07777, folder.string()));
   return hazards;
+}
+
+Result<std::string> journalMode(const std::string &path) {
+  Result<std::unique_ptr<db::Connection>> connection =
+      db::openChecked(path, Database::Mode::ReadOnly, std::chrono::seconds(60));
+  if (!connection)
+    return connection.takeError();
+  Result<db::Statement> mode = (*connection)->query("PRAGMA journal_mode");
+  if (!mode)
+    return mode.takeError();
+  if (Result<bool> row = mode->step(); !row)
+    return row.takeError();
+  return mode->text(0);
 }
 
 } // namespace zorse

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "LayerReport.h"
 #include "Verbs.h"
 
 #include "zorse/desc/TargetDesc.h"
@@ -97,7 +98,10 @@ static int64_t freeBytes(std::filesystem::path path) {
 }
 
 static Json databaseJson(const std::string &path) {
-  Json json = {{"path", path}, {"state", "sound"}, {"free_bytes", freeBytes(path)}};
+  Json json = {{"path", path},
+               {"state", "sound"},
+               {"free_bytes", freeBytes(path)},
+               {"hazards", databaseHazards(path)}};
   std::error_code ignored;
   if (!std::filesystem::exists(path, ignored)) {
     json["state"] = "absent";
@@ -157,7 +161,10 @@ static void printReport(const Json &json) {
   if (database.contains("faults"))
     for (const Json &fault : database["faults"])
       fmt::print("           {}\n", textOr(fault, ""));
+  for (const Json &hazard : database["hazards"])
+    fmt::print("           {}\n", textOr(hazard, ""));
   fmt::print("disk       {} free there\n", formatBytes(database["free_bytes"].get<double>()));
+  printLayerReport(json);
 }
 
 static VerbResult runDoctor(const Tool &tool) {
@@ -172,18 +179,20 @@ static VerbResult runDoctor(const Tool &tool) {
   json["emulator"] = emulatorJson();
   json["hip"] = hipJson(tool);
   json["database"] = databaseJson(tool.databasePath);
+  json.update(layerReport(tool));
   if (tool.isJson())
     printJson(json);
   else
     printReport(json);
   std::string state = json["database"]["state"];
-  bool isHealthy = state == "sound" || state == "absent";
+  bool isHealthy = (state == "sound" || state == "absent") && isUsable(json);
   return isHealthy ? 0 : static_cast<int>(ErrorCode::Database);
 }
 
 void addDoctor(CLI::App &app, Tool &tool) {
-  CLI::App *verb = addVerb(app, tool, "doctor", "Says what is here: system, devices, database.",
-                           "  zorse doctor\n  zorse doctor --format json");
+  CLI::App *verb =
+      addVerb(app, tool, "doctor", "Says what is here: system, devices, databases, keys.",
+              "  zorse doctor\n  zorse doctor --format json");
   addDatabaseOption(*verb, tool);
   verb->callback([&tool] { tool.action = [&tool] { return runDoctor(tool); }; });
 }

@@ -182,6 +182,12 @@ public:
 /// whose locks may not hold, a folder that others can write. Empty if nothing does.
 std::vector<std::string> databaseHazards(const std::string &path);
 
+/// Of the SQLite library, as "3.40.1".
+std::string sqliteVersion();
+/// How a database of this user keeps transactions whole: "delete" for SQLite's rollback journal.
+/// Errors as open() of a file for reading.
+Result<std::string> journalMode(const std::string &path);
+
 /// Reads through layers: where the user's database has a winner for a tuning point it counts, else
 /// that of the site, else the shipped one. Writes go to the user's; the others are never written.
 /// Of several devices, rows of the one asked for come first, then the layers in this order. Layers
