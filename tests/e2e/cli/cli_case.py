@@ -25,6 +25,11 @@ def main():
     unittest.main(module="__main__", argv=[sys.argv[0]] + sys.argv[3:])
 
 
+def has_compiler():
+    out = subprocess.run([ZORSE, "--help"], capture_output=True, text=True, check=True).stdout
+    return "\n  compile " in out
+
+
 class Run:
     """The three things that a run of the tool gives."""
 
@@ -57,7 +62,9 @@ class CliCase(unittest.TestCase):
         self.addCleanup(shutil.rmtree, self.folder, ignore_errors=True)
         self.db = self.folder / "kernels.db"
         self.env = {"PATH": os.environ.get("PATH", ""), "HOME": str(self.folder / "home"),
-                    "ZORSE_DB": str(self.db)}
+                    "ZORSE_DB": str(self.db),
+                    # An empty world: what comes with the tool would be found beside it.
+                    "ZORSE_SHIPPED_DB": str(self.folder / "none.db")}
         # Sanitizers are set up by the environment of the tests.
         self.env.update({k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")})
 
