@@ -26,7 +26,9 @@ class Tree:
                               not (top and n.startswith(rules.SKIPPED_TOP_PREFIX)))
             for name in files:
                 path = os.path.relpath(os.path.join(folder, name), root)
-                self.files.append(path.replace(os.sep, "/"))
+                path = path.replace(os.sep, "/")
+                if is_ours(path):
+                    self.files.append(path)
         self.files.sort()
         self.known = set(self.files)
 
@@ -36,6 +38,12 @@ class Tree:
 
     def with_suffix(self, *suffixes):
         return [f for f in self.files if suffix(f) in suffixes]
+
+
+def is_ours(path):
+    """Not what others wrote; the READMEs that stand beside it are ours."""
+    return (not path.startswith(rules.THIRD_PARTY_PREFIX) or
+            os.path.basename(path) == "README.md")
 
 
 def suffix(path):

@@ -15,6 +15,9 @@ README_LINE_LIMIT = 60
 # The two pages that a newcomer reads from top to bottom may be longer than one screen.
 README_LONGER = {"README.md": 120}
 
+# Texts that others wrote, and that are here as they published them. The READMEs beside them are ours.
+THIRD_PARTY_PREFIX = "third_party/"
+
 # Which part of the project a path belongs to; the longest prefix wins.
 COMPONENTS = {
     "bench": "bench",

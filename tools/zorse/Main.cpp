@@ -146,6 +146,7 @@ static int runTool(int argc, char **argv) {
   addBundle(app, tool);
   addDb(app, tool);
   addEval(app, tool);
+  addReport(app, tool);
 #ifdef ZORSE_HAS_COMPILER
   addInspect(app, tool);
 #endif

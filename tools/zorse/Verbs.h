@@ -24,6 +24,7 @@ void addDoctor(CLI::App &app, Tool &tool);
 void addEmulate(CLI::App &app, Tool &tool);
 void addEval(CLI::App &app, Tool &tool);
 void addKey(CLI::App &app, Tool &tool);
+void addReport(CLI::App &app, Tool &tool);
 void addRun(CLI::App &app, Tool &tool);
 
 /// A verb with a sentence and examples, one a line, which stand first on its help page.
