@@ -22,6 +22,8 @@ constexpr int64_t largestCache = int64_t(256) << 20;
 constexpr double beatenMargin = 1.05;
 /// Below so many rounds there is no interval to speak of, whatever the budget.
 constexpr int64_t leastRounds = 3;
+/// Rounds over which the state of the machine counts as one.
+constexpr size_t stateRounds = 61;
 
 int64_t lastLevelCache(const TargetDesc &target) {
   int64_t bytes = target.isHost() ? readLastLevelCacheBytes() : largestCache;
@@ -33,6 +35,11 @@ double rounded(double value, double unit) { return std::round(value / unit) * un
 
 Result<Meter> Meter::create(Device &device, const OpDesc &op, const MeasureOptions &options,
                             uint64_t seed, int64_t lastLevelCacheBytes) {
+  if (!device.timesAreReal())
+    return Error{ErrorCode::Device,
+                 fmt::format("{} executes code for {} but not in its time, so nothing can be "
+                             "measured on it; verify there, and rank by the model",
+                             device.description(), device.target().arch)};
   Sizes sizes = consistentSizes(op, {});
   Result<int64_t> bytes = op.operandBytes(sizes);
   if (!bytes)
@@ -192,7 +199,90 @@ Status Meter::screen(Contender &contender, double hopelessUs) {
     if (hopelessUs > 0 && hopeless)
       break;
   }
+  contender.time = summarise(contender.samples);
   return Status::success();
+}
+
+namespace {
+
+double medianOf(std::vector<double> &values) {
+  auto middle = values.begin() + ptrdiff_t(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+
+/// The samples of contender `which`, without what went up and down for all over many rounds: each
+/// divided by the median of all relative times in the rounds around it.
+std::vector<double> withoutDrift(const std::vector<Contender> &contenders, size_t which) {
+  std::vector<double> medians, around, result = contenders[which].samples;
+  for (const Contender &each : contenders) {
+    std::vector<double> copy = each.samples;
+    medians.push_back(medianOf(copy));
+  }
+  // Fewer than two such stretches are no trend.
+  size_t rounds = result.size();
+  if (rounds < 2 * stateRounds)
+    return result;
+  for (size_t round = 0; round < rounds; ++round) {
+    around.clear();
+    size_t from = round - std::min(round, stateRounds / 2);
+    size_t to = std::min(rounds, round + stateRounds / 2 + 1);
+    for (size_t i = 0; i < contenders.size(); ++i)
+      if (contenders[i].samples.size() == rounds) // a median of all the rounds, not of the first
+        for (size_t r = from; r < to; ++r)
+          // What a sample is divided by must not follow it, or the noise would seem less.
+          if (i != which || r != round)
+            around.push_back(contenders[i].samples[r] / medians[i]);
+    result[round] /= medianOf(around);
+  }
+  return result;
+}
+
+} // namespace
+
+/// Fills in Contender::time. One contender is the base: its time is the median of its samples, with
+/// the interval of its samples without drift. Another's time is the base's median times their
+/// ratio.
+void Meter::compare(std::vector<Contender> &contenders) const {
+  size_t most = 0, base = 0;
+  for (const Contender &each : contenders)
+    most = std::max(most, each.samples.size());
+  for (Contender &each : contenders)
+    each.time = summarise(each.samples);
+  // Who left early knows only the beginning.
+  double fastest = std::numeric_limits<double>::infinity();
+  for (size_t i = 0; i < contenders.size(); ++i)
+    if (contenders[i].samples.size() == most && contenders[i].time.median < fastest) {
+      fastest = contenders[i].time.median;
+      base = i;
+    }
+  Summary steady = summarise(withoutDrift(contenders, base));
+  Summary &level = contenders[base].time;
+  level.low = level.median * (steady.low / steady.median);
+  level.high = level.median * (steady.high / steady.median);
+  for (size_t i = 0; i < contenders.size(); ++i) {
+    if (i == base)
+      continue;
+    Summary ratio = pairedRatio(contenders[i].samples, contenders[base].samples);
+    contenders[i].time = {level.median * ratio.median, level.median * ratio.low,
+                          level.median * ratio.high, ratio.samples};
+  }
+}
+
+/// Sends the beaten away and tells whether all others are known well enough.
+bool Meter::settled(std::vector<Contender> &contenders) const {
+  compare(contenders);
+  const Summary leader =
+      std::min_element(contenders.begin(), contenders.end(), [](const auto &a, const auto &b) {
+        return a.time.median < b.time.median;
+      })->time;
+  bool enough = true;
+  for (Contender &each : contenders) {
+    const Summary &time = each.time;
+    each.beaten |= time.low > beatenMargin * leader.high;
+    enough &= !tied(time, leader) || (time.high - time.low) <= options.precision * time.median;
+  }
+  return enough;
 }
 
 Status Meter::rounds(std::vector<Contender> &contenders, const std::atomic<bool> *stop) {
@@ -206,6 +296,7 @@ Status Meter::rounds(std::vector<Contender> &contenders, const std::atomic<bool>
   if (!start)
     return start.takeError();
   size_t n = contenders.size();
+  int64_t nextLook = options.minSamples;
   for (int64_t round = 0; n > 0 && round < options.maxSamples; ++round) {
     if (round > 0 && stop && *stop)
       break;
@@ -232,21 +323,15 @@ Status Meter::rounds(std::vector<Contender> &contenders, const std::atomic<bool>
     if (round + 1 < options.minSamples)
       continue;
 
-    std::vector<Summary> summaries;
-    for (const Contender &contender : contenders)
-      summaries.push_back(summarise(contender.samples));
-    const Summary &leader =
-        *std::min_element(summaries.begin(), summaries.end(),
-                          [](const auto &a, const auto &b) { return a.median < b.median; });
-    bool enough = true;
-    for (size_t i = 0; i < n; ++i) {
-      const Summary &each = summaries[i];
-      contenders[i].beaten |= each.low > beatenMargin * leader.high;
-      enough &= !tied(each, leader) || (each.high - each.low) <= options.precision * each.median;
-    }
-    if (enough)
+    // Asking after every round would find by chance what is not so, and takes its time.
+    if (round + 1 < nextLook)
+      continue;
+    nextLook = round + 1 + (round + 1) / 5;
+    if (settled(contenders))
       break;
   }
+  if (n > 0)
+    compare(contenders);
   noteDrift(contenders);
   return Status::success();
 }
@@ -256,9 +341,8 @@ void Meter::noteDrift(const std::vector<Contender> &contenders) {
   const std::vector<double> *leader = nullptr;
   double fastest = std::numeric_limits<double>::infinity();
   for (const Contender &contender : contenders)
-    if (double median = summarise(contender.samples).median;
-        !contender.samples.empty() && median < fastest) {
-      fastest = median;
+    if (!contender.samples.empty() && contender.time.median < fastest) {
+      fastest = contender.time.median;
       leader = &contender.samples;
     }
   // With fewer samples the halves would differ by chance too often.
@@ -272,7 +356,7 @@ void Meter::noteDrift(const std::vector<Contender> &contenders) {
 }
 
 Measurement Meter::measurement(const Contender &contender, std::string_view how) const {
-  Summary summary = summarise(contender.samples);
+  const Summary &summary = contender.time;
   Measurement result;
   result.source = Source::Measured;
   result.device = device->description();

@@ -7,7 +7,9 @@
 //
 // README.md tells the method and why. In short: a *sample* is the mean time of
 // launches that together last MeasureOptions::sampleSeconds, between two events of
-// the device; a *measurement* is the median of the samples with its 95 % interval.
+// the device; a *measurement* is a median of the samples with its 95 % interval. Of
+// contenders in rounds the fastest one's time is the median of its samples, and the
+// others' times are that, multiplied by their ratios to it within the rounds.
 //
 // A sample is taken in one or more *stretches* of launches without a pause. Between
 // two stretches, untimed, the state that launches have changed is restored and, where
@@ -33,13 +35,15 @@ struct Contender {
   int64_t stretches = 1; ///< of one sample
   bool beaten = false;   ///< left the rounds early
   std::vector<double>
-      samples; ///< microseconds of one launch, in the order in which they were taken
+      samples;  ///< microseconds of one launch, in the order in which they were taken
+  Summary time; ///< what came of them, microseconds
 };
 
 class Meter {
 public:
   /// Makes operands at the tuning point. `lastLevelCacheBytes` 0: of the machine or the target.
-  /// Errors: no memory; the sizes contradict one another.
+  /// Errors: Device if the device's times are not those of its target (an emulator); no memory;
+  /// the sizes contradict one another.
   static Result<Meter> create(Device &device, const OpDesc &op, const MeasureOptions &options,
                               uint64_t seed, int64_t lastLevelCacheBytes = 0);
 
@@ -68,6 +72,8 @@ private:
   Status sample(Contender &contender);
   Status flushCaches();
   Status measureOverhead();
+  void compare(std::vector<Contender> &contenders) const;
+  bool settled(std::vector<Contender> &contenders) const;
   void noteDrift(const std::vector<Contender> &contenders);
 
   Device *device;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 namespace zorse::tuner {
@@ -29,5 +30,13 @@ bool tied(const Summary &a, const Summary &b);
 
 /// The k above, at least 1.
 int64_t intervalRank(int64_t samples);
+
+/// How many times as long as `base` it took, from samples of both in the same rounds; those that
+/// one has more of are left out. What slows a whole round down cancels. Two contenders who change
+/// places have ratios whose logarithms are symmetric about their true value, whatever the
+/// distribution of the noise, so the estimate is the Hodges-Lehmann one, the median of the means of
+/// all pairs of logarithms, and low and high are its 95 % interval by Wilcoxon's signed ranks.
+/// Below six rounds there is none, and they are the range.
+Summary pairedRatio(std::span<const double> samples, std::span<const double> base);
 
 } // namespace zorse::tuner

@@ -85,6 +85,7 @@ public:
     return fmt::format("{} emulated on {}, using {}{}", target().arch, hostDeviceName(), threads,
                        machine->options().checks ? ", with checks" : "");
   }
+  bool timesAreReal() const override { return false; }
 
   Result<std::unique_ptr<Buffer>> allocate(size_t bytes) override {
     if (Status status = mayNot("allocate"); !status)

@@ -159,7 +159,7 @@ TEST(Meter, RoundsEndWhenTheIntervalIsNarrowOrTheBudgetIsSpent) {
   size_t noisy = samples(0.03, {});
   EXPECT_GT(noisy, 9u);
   EXPECT_LT(noisy, 101u);
-  EXPECT_EQ(samples(1, {}), 101u);
+  EXPECT_EQ(samples(1, {}), 301u);
   EXPECT_EQ(samples(1, {.budgetSeconds = 1e-6}), 3u);
 }
 
@@ -173,10 +173,67 @@ TEST(Meter, TheBeatenLeaveTheRoundsAndThoseWhoMayTieStay) {
   for (double us : {100, 101, 200})
     contenders.push_back(prepared(meter, device, op, us));
   ASSERT_TRUE(meter.rounds(contenders, nullptr));
-  EXPECT_EQ(contenders[0].samples.size(), 101u);
-  EXPECT_EQ(contenders[1].samples.size(), 101u);
+  EXPECT_EQ(contenders[0].samples.size(), 301u);
+  EXPECT_EQ(contenders[1].samples.size(), 301u);
   EXPECT_EQ(contenders[2].samples.size(), 9u);
   EXPECT_TRUE(contenders[2].beaten);
+}
+
+TEST(Meter, WhoLeavesEarlyOnAMachineThatSlowsDownIsNotFavoured) {
+  SimulatedDevice device(3);
+  device.jitter = 0.05;
+  device.slowdown = 4;
+  OpDesc op = swigluOp();
+  Meter meter = must(Meter::create(
+      device, op, {.precision = 0.001, .budgetSeconds = 1e9, .sampleSeconds = 1e-3}, 1, mib));
+  std::vector<Contender> contenders;
+  for (double us : {100, 125})
+    contenders.push_back(prepared(meter, device, op, us));
+  ASSERT_TRUE(meter.rounds(contenders, nullptr));
+  ASSERT_LT(contenders[1].samples.size(), 30u);
+  // At the beginning it was faster than the other one is in the mean.
+  EXPECT_LT(summarise(contenders[1].samples).median, summarise(contenders[0].samples).median);
+  double fast = meter.measurement(contenders[0], "rounds").medianUs;
+  EXPECT_NEAR(meter.measurement(contenders[1], "rounds").medianUs / fast, 1.25, 0.06);
+}
+
+TEST(Meter, IntervalsHoldTheTrueTimes) {
+  // Of 200 intervals 10 may miss; 20 are three deviations more.
+  for (double slowdown : {0.0, 1.0}) {
+    int held = 0, all = 0;
+    for (uint64_t run = 0; run < 100; ++run) {
+      SimulatedDevice device(100 + run);
+      device.jitter = 0.1;
+      device.slowdown = slowdown;
+      OpDesc op = swigluOp();
+      Meter meter = must(Meter::create(device, op, {.sampleSeconds = 1e-4}, 1, mib));
+      std::vector<Contender> contenders;
+      for (double us : {100, 102})
+        contenders.push_back(prepared(meter, device, op, us));
+      double from = device.nowUs;
+      ASSERT_TRUE(meter.rounds(contenders, nullptr));
+      // A sample is one launch, and the median launch of the middle of the time takes this long.
+      double state = 1 + slowdown * (from + device.nowUs) / 2 * 1e-6;
+      for (size_t i : {0, 1}) {
+        Measurement time = meter.measurement(contenders[i], "rounds");
+        double wanted = (i ? 102 : 100) * state;
+        held += time.lowUs <= wanted && wanted <= time.highUs;
+        ++all;
+      }
+    }
+    EXPECT_GE(held, 180) << "of " << all << " with slowdown " << slowdown;
+  }
+}
+
+TEST(Meter, RefusesADeviceWhoseTimesAreNotReal) {
+  SimulatedDevice device;
+  device.real = false;
+  Result<Meter> meter = Meter::create(device, swigluOp(), {}, 1, mib);
+  ASSERT_FALSE(meter);
+  EXPECT_EQ(meter.error().code, ErrorCode::Device);
+  EXPECT_EQ(meter.error().message,
+            "simulated executes code for simulated but not in its time, so nothing can be "
+            "measured on it; verify there, and rank by the model");
 }
 
 TEST(Meter, StopEndsAfterAWholeRound) {

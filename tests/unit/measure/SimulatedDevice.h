@@ -29,6 +29,7 @@ public:
   double uploadUs = 0;             ///< of each upload
   double eventUs = 0;              ///< of each event
   int coldLaunches = 0;            ///< first launches of each module take twice as long
+  bool real = true;                ///< timesAreReal()
   bool keepsBytes = true;          ///< otherwise buffers have no memory behind them
   std::string state;               ///< name of an operand that each launch changes
   int64_t usedTwice = 0;           ///< launches that found a state that another had changed
@@ -37,6 +38,7 @@ public:
 
   const TargetDesc &target() const override { return desc; }
   std::string description() const override { return "simulated"; }
+  bool timesAreReal() const override { return real; }
   Result<std::unique_ptr<Buffer>> allocate(size_t bytes) override {
     nextAddress += (bytes + 4095) / 4096 * 4096;
     return std::unique_ptr<Buffer>(

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "measure/Statistics.h"
 
+#include <algorithm>
+#include <cmath>
 #include <gtest/gtest.h>
 
 using namespace zorse::tuner;
@@ -49,6 +51,37 @@ TEST(Statistics, IntervalsThatMeetAreTied) {
   EXPECT_TRUE(tied(a, {.median = 12, .low = 11, .high = 13, .samples = 9}));
   EXPECT_FALSE(tied(a, {.median = 12, .low = 11.01, .high = 13, .samples = 9}));
   EXPECT_FALSE(tied({.median = 12, .low = 11.01, .high = 13, .samples = 9}, a));
+}
+
+TEST(Statistics, RatiosWithinRoundsIgnoreWhatSlowsTheRound) {
+  std::vector<double> base = {1, 10, 3, 200, 5, 7, 4, 2, 9}, samples = base;
+  for (double &each : samples)
+    each *= 1.5;
+  Summary ratio = pairedRatio(samples, base);
+  EXPECT_DOUBLE_EQ(ratio.median, 1.5);
+  EXPECT_DOUBLE_EQ(ratio.low, 1.5);
+  EXPECT_DOUBLE_EQ(ratio.high, 1.5);
+  samples.resize(4);
+  EXPECT_EQ(pairedRatio(samples, base).samples, 4);
+  EXPECT_EQ(pairedRatio({}, base).samples, 0);
+}
+
+TEST(Statistics, RanksOfRatiosAreThoseOfWilcoxonsTable) {
+  // Differences that are powers of two make all Walsh averages differ, so that the interval tells
+  // the rank. Critical values of the two-sided 5 % test: T(6) = 0, T(10) = 8, T(20) = 52, T(25) =
+  // 89; the interval begins at the one after.
+  for (auto [n, critical] : {std::pair<int, int>{6, 0}, {10, 8}, {20, 52}, {25, 89}}) {
+    std::vector<double> samples, base(size_t(n), 1), means;
+    for (int i = 0; i < n; ++i)
+      samples.push_back(std::exp(std::ldexp(1.0, i - n)));
+    for (int i = 0; i < n; ++i)
+      for (int k = i; k < n; ++k)
+        means.push_back((std::ldexp(1.0, i - n) + std::ldexp(1.0, k - n)) / 2);
+    std::sort(means.begin(), means.end());
+    Summary ratio = pairedRatio(samples, base);
+    EXPECT_NEAR(std::log(ratio.low), means[size_t(critical)], 1e-12) << n;
+    EXPECT_NEAR(std::log(ratio.high), means[means.size() - 1 - size_t(critical)], 1e-12) << n;
+  }
 }
 
 } // namespace

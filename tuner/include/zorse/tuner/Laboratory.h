@@ -31,7 +31,7 @@ enum class CacheState { Cold, Hot };
 /// How times are taken; tuner/measure/Meter.h tells why.
 struct MeasureOptions {
   CacheState cache = CacheState::Cold;
-  int64_t minSamples = 9, maxSamples = 101; ///< of each finalist
+  int64_t minSamples = 9, maxSamples = 301; ///< of each finalist
   double precision = 0.02;     ///< enough, once (high - low) / median of the interval is below it
   double budgetSeconds = 2;    ///< of the finals of one op, after which they end as they are
   int64_t screenSamples = 5;   ///< of each candidate

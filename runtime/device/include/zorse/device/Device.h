@@ -64,6 +64,8 @@ public:
   virtual const TargetDesc &target() const = 0;
   /// For provenance: CPU or GPU model and driver.
   virtual std::string description() const = 0;
+  /// Whether times on its clock are those of its target. An emulator's are not.
+  virtual bool timesAreReal() const { return true; }
 
   /// 64-byte aligned, contents undefined.
   virtual Result<std::unique_ptr<Buffer>> allocate(size_t bytes) = 0;
