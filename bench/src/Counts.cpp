@@ -8,6 +8,7 @@
 #include "Counts.h"
 
 #include "zorse/compiler/Compile.h"
+#include "zorse/device/BindLaunch.h"
 #include "zorse/emulator/EmulatorDevice.h"
 #include "zorse/reference/Fill.h"
 
@@ -77,37 +78,38 @@ Result<Row> countOne(EmulatorDevice &device, const OpDesc &op) {
       !status)
     return status.takeError();
   std::vector<std::unique_ptr<Buffer>> buffers;
-  std::vector<uint64_t> slots;
-  auto allocate = [&](size_t bytes) -> Status {
+  auto allocate = [&](size_t bytes, std::vector<uint64_t> &addresses) -> Status {
     Result<std::unique_ptr<Buffer>> buffer = device.allocate(bytes);
     if (!buffer)
       return buffer.takeError();
-    slots.push_back((*buffer)->address());
+    addresses.push_back((*buffer)->address());
     buffers.push_back(buffer.take());
     return Status::success();
   };
+  std::vector<uint64_t> operandsAt, workspacesAt;
   for (size_t i = 0; i < operands->count(); ++i) {
-    if (Status status = allocate(operands->bytes(i)); !status)
+    if (Status status = allocate(operands->bytes(i), operandsAt); !status)
       return status.takeError();
     auto *from = static_cast<const uint8_t *>(operands->pointers()[i]);
     if (Status status = device.upload(*buffers.back(), 0, {from, operands->bytes(i)}); !status)
       return status.takeError();
   }
-  for (const WorkspaceInfo &workspace : object.workspaces) {
-    Result<int64_t> bytes = workspace.bytes.evaluate(op.scope(sizes));
-    if (!bytes)
-      return bytes.takeError();
-    if (Status status = allocate(static_cast<size_t>(*bytes)); !status)
+  Result<std::vector<size_t>> bytes = workspaceBytes(object, sizes);
+  if (!bytes)
+    return bytes.takeError();
+  for (size_t each : *bytes)
+    if (Status status = allocate(each, workspacesAt); !status)
       return status.takeError();
-  }
-  for (const SizeSpec &size : op.spec().sizes)
-    slots.push_back(static_cast<uint64_t>(sizes.at(size.name)));
+  Result<std::vector<uint64_t>> slots =
+      bindLaunch(object, sizes, addressesInOrder(op, object, operandsAt, workspacesAt));
+  if (!slots)
+    return slots.takeError();
   Result<std::unique_ptr<Module>> module = device.load(object);
   if (!module)
     return module.takeError();
   device.clearCounts();
   start = std::chrono::steady_clock::now();
-  if (Status status = device.launch(**module, slots, sizes); !status)
+  if (Status status = device.launch(**module, *slots, sizes); !status)
     return status.takeError();
   row.runSeconds = seconds();
   int waves = INT32_MAX;

@@ -9,6 +9,7 @@
 #include "CompileTimes.h"
 #include "Counts.h"
 #include "EmulatorSpeed.h"
+#include "MeterChecks.h"
 #include "Ours.h"
 #include "Peer.h"
 #include "Report.h"
@@ -34,10 +35,10 @@ struct Options {
   std::string format = "human";
   std::vector<int> threads;
   std::vector<std::string> compileTargets, countTargets, rateTargets;
-  int rounds = 11, compileRepeats = 9, candidates = 32;
+  int rounds = 11, compileRepeats = 9, candidates = 32, sameTwiceRuns = 0;
   double roundMs = 30, tuneSeconds = 0;
   int64_t rotateMib = 256;
-  bool hot = false, noPeers = false, emulatorSpeed = false;
+  bool hot = false, noPeers = false, emulatorSpeed = false, cacheTimes = false;
 };
 
 int fail(const Error &error) {
@@ -147,7 +148,30 @@ int runCompileRates(const Options &options) {
   return 0;
 }
 
+int runMeterChecks(const Options &options) {
+  Result<std::unique_ptr<Device>> device =
+      createHostDevice({.threads = options.threads.empty() ? 0 : options.threads.front()});
+  if (!device)
+    return fail(device.error());
+  const bool json = options.format == "json";
+  if (options.cacheTimes) {
+    Result<std::vector<CacheTimes>> rows = measureCacheTimes(**device);
+    if (!rows)
+      return fail(rows.error());
+    printCacheTimes(std::cout, *rows, machineLine(), json);
+  }
+  if (options.sameTwiceRuns > 0) {
+    Result<std::vector<SameTwice>> rows = measureSameTwice(**device, options.sameTwiceRuns);
+    if (!rows)
+      return fail(rows.error());
+    printSameTwice(std::cout, *rows, machineLine(), json);
+  }
+  return 0;
+}
+
 int run(Options options) {
+  if (options.cacheTimes || options.sameTwiceRuns > 0)
+    return runMeterChecks(options);
   if (!options.rateTargets.empty())
     return runCompileRates(options);
   if (!options.countTargets.empty())
@@ -214,6 +238,8 @@ int main(int argc, char **argv) {
                "  zorse-bench --suite '' --compile-time host,gfx942\n"
                "  zorse-bench --compile-rate host,gfx942\n"
                "  zorse-bench --counts gfx942,gfx90a\n"
+               "  zorse-bench --aa 100 --threads 1\n"
+               "  zorse-bench --cache --threads 1\n"
                "  zorse-bench --emulator-speed --threads 1\n"};
   app.add_option("--suite", options.suites, "suites of bench/suites, '' for none")->delimiter(',');
   app.add_option("--threads", options.threads, "thread counts, default 1 and all")
@@ -235,6 +261,13 @@ int main(int argc, char **argv) {
   app.add_flag("--no-peers", options.noPeers, "our side only");
   app.add_flag("--emulator-speed", options.emulatorSpeed,
                "only time the emulator: wave instructions a second, by kind");
+  app.add_option("--aa", options.sameTwiceRuns,
+                 "only enter one kernel twice into the tuner's finals, so many times, for three "
+                 "ops, hot and cold")
+      ->check(CLI::Range(1, 100000))
+      ->option_text("RUNS");
+  app.add_flag("--cache", options.cacheTimes,
+               "only show what the tuner measures with operands in the caches and in memory");
   app.add_option("--compile-time", options.compileTargets, "time compile() for these targets")
       ->delimiter(',');
   app.add_option("--compile-rate", options.rateTargets,

@@ -8,6 +8,7 @@
 #include "Ours.h"
 
 #include "zorse/compiler/Compile.h"
+#include "zorse/device/BindLaunch.h"
 #include "zorse/reference/Fill.h"
 #include "zorse/tuner/Tuner.h"
 
@@ -68,24 +69,26 @@ public:
 private:
   /// One row of argument slots for each copy of the operands; the workspace is shared.
   Status makeRows(const OpDesc &op, const CodeObject &object) {
-    std::vector<uint64_t> tail;
-    for (const WorkspaceInfo &workspace : object.workspaces) {
-      Result<int64_t> bytes = workspace.bytes.evaluate(op.scope(sizes));
-      if (!bytes)
-        return bytes.takeError();
-      Result<std::unique_ptr<Buffer>> buffer = device->allocate(static_cast<size_t>(*bytes));
+    std::vector<uint64_t> workspacesAt;
+    Result<std::vector<size_t>> bytes = workspaceBytes(object, sizes);
+    if (!bytes)
+      return bytes.takeError();
+    for (size_t each : *bytes) {
+      Result<std::unique_ptr<Buffer>> buffer = device->allocate(each);
       if (!buffer)
         return buffer.takeError();
-      tail.push_back((*buffer)->address());
+      workspacesAt.push_back((*buffer)->address());
       workspaces.push_back(buffer.take());
     }
-    for (const SizeSpec &size : op.spec().sizes)
-      tail.push_back(static_cast<uint64_t>(sizes.at(size.name)));
     for (const OperandSet &set : sets) {
-      std::vector<uint64_t> &row = rows.emplace_back();
+      std::vector<uint64_t> operandsAt;
       for (void *pointer : set.pointers())
-        row.push_back(reinterpret_cast<uint64_t>(pointer));
-      row.insert(row.end(), tail.begin(), tail.end());
+        operandsAt.push_back(reinterpret_cast<uint64_t>(pointer));
+      Result<std::vector<uint64_t>> row =
+          bindLaunch(object, sizes, addressesInOrder(op, object, operandsAt, workspacesAt));
+      if (!row)
+        return row.takeError();
+      rows.push_back(row.take());
     }
     return Status::success();
   }

@@ -6,7 +6,9 @@
 //===----------------------------------------------------------------------===//
 #include "zorse/device/BindLaunch.h"
 
+#include <algorithm>
 #include <fmt/format.h>
+#include <map>
 
 namespace zorse {
 
@@ -49,6 +51,22 @@ Result<std::vector<uint64_t>> bindLaunch(const CodeObject &object, const Sizes &
     slots.push_back(*address);
   }
   return slots;
+}
+
+AddressOf addressesInOrder(const OpDesc &op, const CodeObject &object,
+                           std::span<const uint64_t> operands,
+                           std::span<const uint64_t> workspaces) {
+  std::map<std::pair<KernelArgument::Kind, std::string>, uint64_t> addresses;
+  std::vector<const OperandSpec *> specs = op.operands();
+  for (size_t i = 0; i < std::min(specs.size(), operands.size()); ++i)
+    addresses[{KernelArgument::Kind::Operand, specs[i]->name}] = operands[i];
+  for (size_t i = 0; i < std::min(object.workspaces.size(), workspaces.size()); ++i)
+    addresses[{KernelArgument::Kind::Workspace, object.workspaces[i].name}] = workspaces[i];
+  return
+      [addresses](KernelArgument::Kind kind, const std::string &name) -> std::optional<uint64_t> {
+        auto found = addresses.find({kind, name});
+        return found == addresses.end() ? std::nullopt : std::optional(found->second);
+      };
 }
 
 } // namespace zorse

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "EmulatedKernel.h"
 
+#include "zorse/device/BindLaunch.h"
+
 #include <fmt/format.h>
 
 #include <map>
@@ -45,35 +47,35 @@ Result<Comparison> runAndCompare(EmulatorDevice &device, const CodeObject &objec
   if (Status status = fillOperands(op, sizes, seed, inputs->pointers(), lengths); !status)
     return status.takeError();
   std::vector<std::unique_ptr<Buffer>> buffers;
-  std::vector<uint64_t> slots;
-  auto add = [&](size_t bytes, const void *contents) -> Status {
+  std::vector<uint64_t> operandsAt, workspacesAt;
+  auto add = [&](size_t bytes, const void *contents, std::vector<uint64_t> &addresses) -> Status {
     Result<std::unique_ptr<Buffer>> buffer = device.allocate(bytes);
     if (!buffer)
       return buffer.takeError();
     std::vector<uint8_t> poison(contents ? 0 : bytes, poisonByte);
     std::span<const uint8_t> from =
         contents ? std::span(static_cast<const uint8_t *>(contents), bytes) : std::span(poison);
-    slots.push_back((*buffer)->address());
+    addresses.push_back((*buffer)->address());
     buffers.push_back(buffer.take());
     return device.upload(*buffers.back(), 0, from);
   };
   for (size_t i = 0; i < inputs->count(); ++i)
-    if (Status status = add(inputs->bytes(i), inputs->pointers()[i]); !status)
+    if (Status status = add(inputs->bytes(i), inputs->pointers()[i], operandsAt); !status)
       return status.takeError();
-  for (const WorkspaceInfo &workspace : object.workspaces) {
-    Result<int64_t> bytes = workspace.bytes.evaluate(op.scope(sizes));
-    if (!bytes)
-      return bytes.takeError();
-    if (Status status = add(static_cast<size_t>(*bytes), nullptr); !status)
+  Result<std::vector<size_t>> bytes = workspaceBytes(object, sizes);
+  if (!bytes)
+    return bytes.takeError();
+  for (size_t each : *bytes)
+    if (Status status = add(each, nullptr, workspacesAt); !status)
       return status.takeError();
-  }
-  for (const KernelArgument &argument : object.arguments)
-    if (argument.kind == KernelArgument::Kind::Size)
-      slots.push_back(static_cast<uint64_t>(sizes.at(argument.name)));
+  Result<std::vector<uint64_t>> slots =
+      bindLaunch(object, sizes, addressesInOrder(op, object, operandsAt, workspacesAt));
+  if (!slots)
+    return slots.takeError();
   Result<std::unique_ptr<Module>> module = device.load(object);
   if (!module)
     return module.takeError();
-  if (Status status = device.launch(**module, slots, sizes); !status)
+  if (Status status = device.launch(**module, *slots, sizes); !status)
     return status.takeError();
 
   std::vector<std::vector<uint8_t>> results(inputs->count());

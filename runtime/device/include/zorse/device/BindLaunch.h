@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 
 namespace zorse {
 
@@ -24,5 +25,10 @@ using AddressOf =
 /// One slot for each argument of `object`. Errors name the argument that nobody supplies.
 Result<std::vector<uint64_t>> bindLaunch(const CodeObject &object, const Sizes &sizes,
                                          const AddressOf &addressOf);
+
+/// Of addresses in the order of op.operands() and of object.workspaces. The result holds copies.
+AddressOf addressesInOrder(const OpDesc &op, const CodeObject &object,
+                           std::span<const uint64_t> operands,
+                           std::span<const uint64_t> workspaces);
 
 } // namespace zorse
