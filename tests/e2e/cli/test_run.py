@@ -9,12 +9,7 @@ import sqlite3
 import subprocess
 
 import cli_case
-from cli_case import DATABASE, RUNTIME, USAGE, CliCase
-
-
-def has_compiler():
-    out = subprocess.run([cli_case.ZORSE, "--help"], capture_output=True, text=True, check=True)
-    return "\n  compile " in out.stdout
+from cli_case import DATABASE, RUNTIME, USAGE, CliCase, has_compiler
 
 
 class RunTest(CliCase):
@@ -158,7 +153,7 @@ class RunTest(CliCase):
         connection.close()
         cli_case.seal(self.db)
         self.refused(DATABASE, f"{self.db} has schema version 99, this zorse knows versions up to "
-                     "1; use the zorse that wrote it, or name another file with --db", "run",
+                     "2; use the zorse that wrote it, or name another file with --db", "run",
                      self.model(), "--prompt", "x")
 
 
