@@ -41,6 +41,16 @@ class SizesTest(CheckTest):
         self.expect("sizes", {"build-dev/A.cpp": "\n" * 801})
 
 
+class ThirdPartyTest(CheckTest):
+    def test_texts_of_others_are_left_alone(self):
+        self.expect("licence", {"third_party/x/A.cpp": ""})
+        self.expect("words", {"third_party/x/a_v2.txt": "FIX" + "ME"})
+
+    def test_readmes_beside_them_are_ours(self):
+        self.expect("sizes", {"third_party/x/README.md": "\n" * 61},
+                    "third_party/x/README.md: 61 lines, the limit is 60; split it by subject")
+
+
 class WallsTest(CheckTest):
     DESC = {"dialect/desc/include/zorse/desc/Hash.h": ""}
     COMPILE = {"compiler/include/zorse/compiler/Compile.h": ""}

@@ -20,5 +20,7 @@ struct Script {
 /// In the order in which they must run.
 const std::vector<Script> &scripts();
 std::string_view styleSheet();
+/// Of the scripts that others wrote.
+const std::vector<Script> &licences();
 
 } // namespace zorse::tool::report

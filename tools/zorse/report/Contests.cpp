@@ -62,7 +62,8 @@ differingFields(const std::vector<KernelRecord> &records) {
   for (const KernelRecord &record : records) {
     if (!seen.insert(record.opJson).second)
       continue;
-    for (const auto &[key, value] : objectOf(record.opJson).items()) {
+    nlohmann::json op = objectOf(record.opJson);
+    for (const auto &[key, value] : op.items()) {
       auto &known = values[record.opKind][key];
       known.insert(valueText(value));
       if (known.size() > 1)
@@ -90,7 +91,8 @@ static std::string defaultConfig(const KernelRecord &record) {
     return "";
   target->computeUnits = int(record.computeUnits);
   Sizes sizes;
-  for (const auto &[key, value] : objectOf(record.tuningPoint).items())
+  nlohmann::json point = objectOf(record.tuningPoint);
+  for (const auto &[key, value] : point.items())
     if (value.is_number_integer())
       sizes[key] = value.get<int64_t>();
   Result<KernelConfig> config = KernelConfig::defaults(op->withTuningPoint(sizes), *target);

@@ -75,7 +75,7 @@ static std::string tableHtml(const Table &table) {
   std::string html = fmt::format(
       "<section aria-labelledby=\"title-{0}\">\n<h2 id=\"title-{0}\">{1}</h2>\n"
       "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-labelledby=\"title-{0}\">"
-      "<table>\n<caption>{2}</caption>\n<thead><tr>",
+      "<table id=\"table-{0}\">\n<caption>{2}</caption>\n<thead><tr>",
       table.id, escapeMarkup(table.title), escapeMarkup(table.caption));
   auto styleOf = [&](size_t column) { return table.isNumeric[column] ? " class=\"n\"" : ""; };
   for (size_t i = 0; i < table.columns.size(); ++i)
@@ -115,6 +115,16 @@ static std::string chartsJson(const Report &report) {
   return escapeScript("[" + json + "]");
 }
 
+/// The page hands on scripts of others, whose licences want to go with them.
+static std::string licencesHtml() {
+  std::string html = "<footer><details><summary>Licences of the scripts in this page</summary>\n";
+  for (const Script &licence : licences())
+    html += fmt::format("<h2>{}</h2>\n<pre>{}</pre>\n",
+                        escapeMarkup(licence.name.substr(licence.name.find('.') + 1)),
+                        escapeMarkup(licence.text));
+  return html + "</details></footer>\n";
+}
+
 std::string pageOf(const Report &report) {
   std::string html =
       fmt::format("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
@@ -136,8 +146,8 @@ std::string pageOf(const Report &report) {
     html += chartHtml(chart);
   for (size_t i = 1; i < report.tables.size(); ++i)
     html += tableHtml(report.tables[i]);
-  html += "</main>\n<script type=\"application/json\" id=\"charts\">" + chartsJson(report) +
-          "</script>\n";
+  html += "</main>\n" + licencesHtml() + "<script type=\"application/json\" id=\"charts\">" +
+          chartsJson(report) + "</script>\n";
   for (const Script &script : scripts())
     html += fmt::format("<script>{}</script>\n", script.text);
   return html + "</body>\n</html>\n";

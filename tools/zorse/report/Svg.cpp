@@ -126,7 +126,7 @@ static void drawAxes(Canvas &canvas, const Panel &panel) {
   if (panel.y.scale == Scale::Band) {
     for (const std::string &name : panel.y.bands)
       canvas.text(canvas.left - 8, canvas.y.band(name) + canvas.y.bandSize() / 2 + 4,
-                  shortened(name, 64), "end");
+                  shortened(name, 90), "end");
   } else {
     for (double tick : canvas.y.ticks()) {
       canvas.line(canvas.left, canvas.y.at(tick), right, canvas.y.at(tick), "#e4e4e4");
@@ -223,7 +223,7 @@ std::string svgOf(const Chart &chart, const Panel &panel) {
   if (hasBands) {
     size_t longest = 0;
     for (const std::string &name : panel.y.bands)
-      longest = std::max(longest, std::min<size_t>(name.size(), 64));
+      longest = std::max(longest, std::min<size_t>(name.size(), 90));
     canvas.left = std::max(90.0, 40 + 7.0 * double(longest));
     canvas.height = 34 * double(std::max<size_t>(panel.y.bands.size(), 1));
   }
@@ -253,8 +253,15 @@ std::string svgOf(const Chart &chart, const Panel &panel) {
   for (const Series &series : panel.series)
     drawSeries(canvas, series);
   double bottom = canvas.top + canvas.height + 66;
-  canvas.text(canvas.left, bottom, shortened(panel.note, 150), "start",
-              " font-size=\"11\" fill=\"#606060\"");
+  for (std::string_view rest = panel.note; !rest.empty();) {
+    constexpr size_t perLine = 110;
+    size_t end = rest.size() <= perLine ? rest.size() : rest.rfind(' ', perLine);
+    end = end == 0 || end == std::string_view::npos ? rest.size() : end;
+    canvas.text(canvas.left, bottom, rest.substr(0, end), "start",
+                " font-size=\"11\" fill=\"#606060\"");
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+    bottom += 16;
+  }
   double width = canvas.left + canvas.width + 40, height = bottom + 20;
   return fmt::format("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
                      "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {0:.0f} {1:.0f}\" "

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "Chart.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -13,13 +14,13 @@ namespace zorse::tool::report {
 
 using Json = nlohmann::ordered_json;
 
-static Json axisOf(const Axis &axis, std::string_view field, bool isX) {
+static Json axisOf(const Axis &axis, std::string_view field) {
   Json channel = {{"field", field}, {"title", axis.title}};
   if (axis.scale == Scale::Band) {
     channel["type"] = "nominal";
     channel["sort"] = axis.bands;
     channel["scale"] = {{"domain", axis.bands}};
-    channel["axis"] = {{"labelLimit", 420}, {"labelAngle", 0}};
+    channel["axis"] = {{"labelLimit", 560}, {"labelAngle", 0}};
     if (axis.title.empty())
       channel["title"] = nullptr;
     return channel;
@@ -27,9 +28,8 @@ static Json axisOf(const Axis &axis, std::string_view field, bool isX) {
   channel["type"] = "quantitative";
   channel["scale"] = {{"zero", false}, {"nice", true}};
   if (axis.scale == Scale::Log)
-    channel["scale"]["type"] = "log";
-  channel["axis"] = {{"tickCount", axis.scale == Scale::Log ? 6 : 8},
-                     {"format", isX && axis.scale == Scale::Linear ? "~g" : "~r"}};
+    channel["scale"] = {{"type", "log"}, {"nice", false}, {"padding", 12}};
+  channel["axis"] = {{"tickCount", axis.scale == Scale::Log ? 6 : 8}, {"format", "~r"}};
   return channel;
 }
 
@@ -58,7 +58,7 @@ static Json valuesOf(const std::vector<const Series *> &group) {
 }
 
 static void addCells(Json &layers, const Panel &panel, const Json &data) {
-  Json x = axisOf(panel.x, "x", true), y = axisOf(panel.y, "y", false);
+  Json x = axisOf(panel.x, "x"), y = axisOf(panel.y, "y");
   layers.push_back({{"data", data},
                     {"mark", {{"type", "rect"}, {"stroke", "#808080"}, {"strokeWidth", 0.5}}},
                     {"encoding",
@@ -75,7 +75,7 @@ static void addCells(Json &layers, const Panel &panel, const Json &data) {
 }
 
 static void addBars(Json &layers, const Panel &panel, const Json &data, const Json &colour) {
-  Json x = axisOf(panel.x, "from", true), y = axisOf(panel.y, "y", false);
+  Json x = axisOf(panel.x, "from"), y = axisOf(panel.y, "y");
   Json tooltip = {{"field", "t"}, {"title", "speed-up"}};
   layers.push_back(
       {{"data", data},
@@ -93,8 +93,8 @@ static void addBars(Json &layers, const Panel &panel, const Json &data, const Js
 
 static void addMarks(Json &layers, const Panel &panel, Mark mark, const Json &data,
                      const Json &colour) {
-  Json encoding = {{"x", axisOf(panel.x, "x", true)},
-                   {"y", axisOf(panel.y, "y", false)},
+  Json encoding = {{"x", axisOf(panel.x, "x")},
+                   {"y", axisOf(panel.y, "y")},
                    {"color", colour},
                    {"tooltip", {{"field", "t"}, {"title", "this"}}}};
   // A word for each of thousands of marks would drown a screen reader; the description tells.
@@ -148,29 +148,31 @@ std::string vegaLiteOf(const Chart &chart, const Panel &panel) {
       addMarks(layers, panel, mark, data, colour);
   }
   bool hasBands = panel.y.scale == Scale::Band;
-  Json spec = {{"title", {{"text", panel.label}, {"anchor", "start"}, {"limit", 900}}},
-               {"description", panel.description},
-               {"width", "container"},
-               {"height", hasBands ? Json{{"step", 34}} : Json(380)},
-               {"autosize", {{"type", "fit-x"}, {"contains", "padding"}}},
-               {"background", nullptr},
-               {"layer", layers},
-               {"config",
-                {{"font", "system-ui, sans-serif"},
-                 {"view", {{"stroke", "#80808060"}}},
-                 {"title", {{"fontSize", 13}, {"fontWeight", 600}}},
-                 {"axis",
-                  {{"gridColor", "#80808040"},
-                   {"domainColor", "#808080"},
-                   {"tickColor", "#808080"},
-                   {"labelFontSize", 11},
-                   {"titleFontSize", 12}}},
-                 {"legend",
-                  {{"orient", "top"},
-                   {"labelFontSize", 12},
-                   {"labelLimit", 320},
-                   {"symbolOpacity", 1},
-                   {"columns", 5}}}}}};
+  Json spec = {
+      {"title", {{"text", panel.label}, {"anchor", "start"}, {"limit", 900}}},
+      {"description", panel.description},
+      {"width", "container"},
+      {"height", hasBands ? Json(34 * std::max<size_t>(panel.y.bands.size(), 1)) : Json(380)},
+      {"autosize", {{"type", "fit-x"}, {"contains", "padding"}}},
+      {"background", nullptr},
+      {"layer", layers},
+      {"config",
+       {{"font", "system-ui, sans-serif"},
+        {"view", {{"stroke", "#80808060"}}},
+        {"title", {{"fontSize", 13}, {"fontWeight", 600}}},
+        {"axis",
+         {{"gridColor", "#8080802c"},
+          {"domainColor", "#808080"},
+          {"tickColor", "#808080"},
+          {"labelFontSize", 11},
+          {"titleFontSize", 12},
+          {"titlePadding", 10}}},
+        {"legend",
+         {{"orient", "top"},
+          {"labelFontSize", 12},
+          {"labelLimit", 320},
+          {"symbolOpacity", 1},
+          {"columns", 5}}}}}};
   return spec.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
