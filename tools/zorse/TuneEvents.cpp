@@ -45,7 +45,7 @@ void printTrial(const TuneProgress &progress) {
   if (!record)
     return;
   Json json = event(progress.begins ? "begin" : "trial");
-  json["op"] = record->opKind;
+  json["op"] = Json::parse(record->opJson);
   json["tuning_point"] = Json::parse(record->tuningPoint);
   json["config"] = record->configText;
   if (progress.trial) {

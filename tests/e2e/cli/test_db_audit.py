@@ -33,6 +33,8 @@ class DbAuditTest(DbCase):
             connection.execute("UPDATE trial SET stale = 'by hand' WHERE code_hash = ?",
                                (self.code,))
         connection.close()
+        cli_case.seal(path)
+        cli_case.seal(path)
         out = self.audit(path)
         self.assertEqual((out["unchanged"], out["fit_again"], out["stale"]), (1, 1, 1))
         self.assertEqual(len(self.rows(path, "--stale")), 1)

@@ -13,7 +13,7 @@ from cli_case import DATABASE, DEVICE, USAGE, CliCase
 
 class TuneTest(CliCase):
     def small(self):
-        return self.op(op="rmsnorm", hidden_size=256, dtype="f32")
+        return self.op(op="rmsnorm", hidden_size=256, dtype="f32", tuning={"tokens": 64})
 
     def test_dry_run_describes_the_space(self):
         op = self.op(op="mla_decode", num_heads=24, kv_lora_rank=128, qk_rope_head_dim=64,
