@@ -36,8 +36,10 @@ class LayersTest(CliCase):
 
     def run_model(self):
         run = self.ran("run", self.model(), "--prompt", "Once", "--max-new-tokens", 4, "--format",
-                       "json")
+                       "json", env={"ZORSE_LOG": "debug"})
         out = run.json()
+        # What is missing is compiled ahead, together, and not one by one at its first launch.
+        self.assertNotIn("debug: compiled ", run.err)
         out["err"] = run.err
         return out
 
