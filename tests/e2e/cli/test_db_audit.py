@@ -34,7 +34,6 @@ class DbAuditTest(DbCase):
                                (self.code,))
         connection.close()
         cli_case.seal(path)
-        cli_case.seal(path)
         out = self.audit(path)
         self.assertEqual((out["unchanged"], out["fit_again"], out["stale"]), (1, 1, 1))
         self.assertEqual(len(self.rows(path, "--stale")), 1)
