@@ -15,7 +15,7 @@ import report_rows
 from cli_case import DATABASE, USAGE, CliCase
 
 CHARTS = ["convergence", "knobs", "roofline", "gain"]
-TABLES = ["winners", "coverage", "blocked"]
+TABLES = ["winners", "coverage", "reasons", "blocked"]
 SWEEP = "tests/data/sweeps/mla_decode_h24_r128_b1.jsonl"
 
 
@@ -162,6 +162,8 @@ class ReportTest(CliCase):
         blocked = {row[5]: row[6] for row in self.table("page-blocked.csv")[1:]}
         self.assertEqual(set(blocked), {"failed", "timed_out", "crashed", "wrong", "stale"})
         self.assertEqual(blocked["timed_out"], "'" + report_rows.FORMULA)
+        self.assertIn(["1", "stale", "compiles to other code", "rmsnorm"],
+                      self.table("page-reasons.csv"))
         page = Page((self.folder / "page.html").read_text())
         self.assertIn("measured (33), model (1)", "".join(page.texts).replace(
             "model (1), measured (33)", "measured (33), model (1)"))

@@ -40,6 +40,8 @@ Chart speedup(const std::vector<Contest> &contests);
 // The tables.
 Table winnersTable(const std::vector<Contest> &contests);
 Table coverageTable(const std::vector<KernelRecord> &records, const std::set<int64_t> &winners);
+/// The reasons of the block list and how often each occurs.
+Table reasonsTable(const Table &blocked);
 Table blockList(const std::vector<KernelRecord> &records);
 
 /// What limits a contest.

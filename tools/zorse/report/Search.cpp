@@ -52,7 +52,7 @@ static Series progressOf(const Contest &contest, double bestUs, int colour) {
   return line;
 }
 
-static Panel convergenceOf(const Contest &contest) {
+static Panel convergenceOf(const Contest &contest, size_t mostDots) {
   Panel panel;
   panel.label = contest.label;
   panel.x = {"trial, in the order of the database"};
@@ -60,7 +60,7 @@ static Panel convergenceOf(const Contest &contest) {
   Series dots{"trial", Mark::Points, 7}, line{"best so far", Mark::Step, 0},
       fallback{"default configuration", Mark::Points, 1}, winner{"winner", Mark::Points, 2};
   double soFar = INFINITY;
-  size_t every = contest.timed.size() / mostPoints + 1, timed = 0;
+  size_t every = contest.timed.size() / mostDots + 1, timed = 0;
   for (size_t i = 0; i < contest.attempts.size(); ++i) {
     const KernelRecord &record = *contest.attempts[i];
     Datum datum{double(i + 1)};
@@ -132,14 +132,10 @@ Chart convergence(const std::vector<Contest> &contests) {
     all.note = fmt::format("{} problems are not drawn.", contests.size() - all.series.size());
   if (contests.size() > 1)
     chart.panels.push_back(std::move(all));
-  size_t points = 0, shown = 0;
-  for (const Contest &contest : contests) {
-    points += std::min(contest.timed.size(), mostPoints);
-    if (shown == mostPanels || points > mostPointsOfChart)
-      break;
-    chart.panels.push_back(convergenceOf(contest));
-    ++shown;
-  }
+  size_t shown = std::min(contests.size(), mostPanels);
+  size_t mostDots = std::min(mostPoints, mostPointsOfChart / std::max<size_t>(shown, 1));
+  for (size_t i = 0; i < shown; ++i)
+    chart.panels.push_back(convergenceOf(contests[i], mostDots));
   if (shown < contests.size())
     chart.note = fmt::format("{} of {} problems have no picture of their own; all are in the CSV.",
                              contests.size() - shown, contests.size());

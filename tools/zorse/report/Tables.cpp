@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <tuple>
 
 namespace zorse::tool::report {
@@ -43,7 +44,9 @@ Table winnersTable(const std::vector<Contest> &contests) {
          formatNumber(m.medianUs),
          fmt::format("{} to {}", formatNumber(m.lowUs), formatNumber(m.highUs)),
          std::to_string(m.samples), std::string(name(m.source)), m.device,
-         share ? fmt::format("{:.0f} %{}", *share, isAchieved ? " of achieved" : "") : "unknown",
+         share ? fmt::format("{:.{}f} %{}", *share, *share < 10 ? 1 : 0,
+                             isAchieved ? " of achieved" : "")
+               : "unknown",
          record.verification ? formatNumber(record.verification->maxError) : "not verified",
          std::to_string(contest.ties), record.compilerRevision});
   }
@@ -122,6 +125,28 @@ Table blockList(const std::vector<KernelRecord> &records) {
   return table;
 }
 
+Table reasonsTable(const Table &blocked) {
+  std::map<std::pair<std::string, std::string>, std::pair<int64_t, std::set<std::string>>> reasons;
+  for (const std::vector<std::string> &row : blocked.rows) {
+    auto &[count, kinds] = reasons[{row[5], row[6]}];
+    ++count;
+    kinds.insert(row[1]);
+  }
+  Table table{"reasons",
+              "Why configurations are blocked or stale",
+              "The reasons of the list below, the most frequent first.",
+              {"configurations", "state", "reason", "op kinds"},
+              {true, false, false, false},
+              {}};
+  for (const auto &[reason, where] : reasons)
+    table.rows.push_back({std::to_string(where.first), reason.first, reason.second,
+                          fmt::format("{}", fmt::join(where.second, ", "))});
+  std::sort(table.rows.begin(), table.rows.end(), [](const auto &a, const auto &b) {
+    return std::pair(-std::stoll(a[0]), a) < std::pair(-std::stoll(b[0]), b);
+  });
+  return table;
+}
+
 /// "a (3), b (1)" of values and how often they occur.
 static std::string tally(const std::map<std::string, int64_t> &counts) {
   std::string text;
@@ -167,8 +192,11 @@ Report makeReport(const Input &input) {
                   {"Compilers", tally(compilers)}};
   report.charts = {convergence(contests), heatMaps(contests), roofline(contests),
                    speedup(contests)};
-  report.tables = {winnersTable(contests), coverageTable(input.records, input.winners),
+  report.tables = {winnersTable(contests),
+                   coverageTable(input.records, input.winners),
+                   {},
                    blockList(input.records)};
+  report.tables[2] = reasonsTable(report.tables[3]);
   return report;
 }
 

@@ -109,7 +109,8 @@ static void addMarks(Json &layers, const Panel &panel, Mark mark, const Json &da
     encoding["shape"] = {{"condition", {{"test", "datum.s == 'winner'"}, {"value", "diamond"}}},
                          {"value", "circle"}};
   } else {
-    style.update({{"type", "line"}, {"strokeWidth", 2}});
+    bool isCrowded = data["values"].size() > 100;
+    style.update({{"type", "line"}, {"strokeWidth", isCrowded ? 1 : 2}});
     if (mark == Mark::Step)
       style["interpolate"] = "step-after";
     encoding["detail"] = {{"field", "g"}, {"type", "nominal"}};
