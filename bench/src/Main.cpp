@@ -34,7 +34,7 @@ struct Options {
   std::string database;
   std::string format = "human";
   std::vector<int> threads;
-  std::vector<std::string> compileTargets, countTargets, rateTargets;
+  std::vector<std::string> compileTargets, countTargets, rateTargets, checkedOps;
   int rounds = 11, compileRepeats = 9, candidates = 32, sameTwiceRuns = 0;
   double roundMs = 30, tuneSeconds = 0;
   int64_t rotateMib = 256;
@@ -155,13 +155,14 @@ int runMeterChecks(const Options &options) {
     return fail(device.error());
   const bool json = options.format == "json";
   if (options.cacheTimes) {
-    Result<std::vector<CacheTimes>> rows = measureCacheTimes(**device);
+    Result<std::vector<CacheTimes>> rows = measureCacheTimes(**device, options.checkedOps);
     if (!rows)
       return fail(rows.error());
     printCacheTimes(std::cout, *rows, machineLine(), json);
   }
   if (options.sameTwiceRuns > 0) {
-    Result<std::vector<SameTwice>> rows = measureSameTwice(**device, options.sameTwiceRuns);
+    Result<std::vector<SameTwice>> rows =
+        measureSameTwice(**device, options.sameTwiceRuns, options.checkedOps);
     if (!rows)
       return fail(rows.error());
     printSameTwice(std::cout, *rows, machineLine(), json);
@@ -268,6 +269,9 @@ int main(int argc, char **argv) {
       ->option_text("RUNS");
   app.add_flag("--cache", options.cacheTimes,
                "only show what the tuner measures with operands in the caches and in memory");
+  app.add_option("--ops", options.checkedOps, "with --aa and --cache: only these ops")
+      ->delimiter(',')
+      ->option_text("OP,...");
   app.add_option("--compile-time", options.compileTargets, "time compile() for these targets")
       ->delimiter(',');
   app.add_option("--compile-rate", options.rateTargets,

@@ -39,17 +39,26 @@ struct Subject {
   Specimen specimen;
 };
 
-Result<Subject> makeSubject(const char *json, const Device &device) {
-  Result<OpDesc> op = OpDesc::parse(json);
-  if (!op)
-    return op.takeError();
-  Result<KernelConfig> config = KernelConfig::defaults(*op, device.target());
-  if (!config)
-    return config.takeError();
-  Result<CompileOutput> output = compile(*op, device.target(), *config);
-  if (!output)
-    return output.takeError();
-  return Subject{{op.take(), device.target()}, {config.take(), std::move(output->object)}};
+Result<std::vector<Subject>> makeSubjects(const Device &device,
+                                          const std::vector<std::string> &kinds) {
+  std::vector<Subject> subjects;
+  for (const char *json : checkedOps) {
+    Result<OpDesc> op = OpDesc::parse(json);
+    if (!op)
+      return op.takeError();
+    if (!kinds.empty() && std::find(kinds.begin(), kinds.end(), op->kind()) == kinds.end())
+      continue;
+    Result<KernelConfig> config = KernelConfig::defaults(*op, device.target());
+    if (!config)
+      return config.takeError();
+    Result<CompileOutput> output = compile(*op, device.target(), *config);
+    if (!output)
+      return output.takeError();
+    subjects.push_back({{op.take(), device.target()}, {config.take(), std::move(output->object)}});
+  }
+  if (subjects.empty())
+    return usageError("no such op here; expected linear, ssm_update, rmsnorm");
+  return subjects;
 }
 
 std::unique_ptr<Laboratory> makeLaboratory(Device &device, CacheState cache) {
@@ -83,22 +92,23 @@ double percentile(std::vector<double> values, double share) {
 
 } // namespace
 
-Result<std::vector<SameTwice>> measureSameTwice(Device &device, int runs) {
+Result<std::vector<SameTwice>> measureSameTwice(Device &device, int runs,
+                                                const std::vector<std::string> &kinds) {
+  Result<std::vector<Subject>> subjects = makeSubjects(device, kinds);
+  if (!subjects)
+    return subjects.takeError();
   std::vector<SameTwice> rows;
-  for (const char *json : checkedOps) {
-    Result<Subject> subject = makeSubject(json, device);
-    if (!subject)
-      return subject.takeError();
+  for (const Subject &subject : *subjects) {
     for (const CacheState cache : {CacheState::Hot, CacheState::Cold}) {
       const std::unique_ptr<Laboratory> laboratory = makeLaboratory(device, cache);
       SameTwice row;
-      row.op = subject->problem.op.kind();
+      row.op = subject.problem.op.kind();
       row.cache = nameOf(cache);
       row.runs = runs;
       std::vector<double> gains, medians;
       const auto start = std::chrono::steady_clock::now();
       for (int run = 0; run < runs; ++run) {
-        Result<std::vector<Measurement>> times = finals(*laboratory, *subject, 2);
+        Result<std::vector<Measurement>> times = finals(*laboratory, subject, 2);
         if (!times)
           return times.takeError();
         const Measurement &first = (*times)[0], &second = (*times)[1];
@@ -118,17 +128,18 @@ Result<std::vector<SameTwice>> measureSameTwice(Device &device, int runs) {
   return rows;
 }
 
-Result<std::vector<CacheTimes>> measureCacheTimes(Device &device) {
+Result<std::vector<CacheTimes>> measureCacheTimes(Device &device,
+                                                  const std::vector<std::string> &kinds) {
+  Result<std::vector<Subject>> subjects = makeSubjects(device, kinds);
+  if (!subjects)
+    return subjects.takeError();
   std::vector<CacheTimes> rows;
-  for (const char *json : checkedOps) {
-    Result<Subject> subject = makeSubject(json, device);
-    if (!subject)
-      return subject.takeError();
+  for (const Subject &subject : *subjects) {
     CacheTimes row;
-    row.op = subject->problem.op.kind();
+    row.op = subject.problem.op.kind();
     for (const CacheState cache : {CacheState::Hot, CacheState::Cold}) {
       const std::unique_ptr<Laboratory> laboratory = makeLaboratory(device, cache);
-      Result<std::vector<Measurement>> times = finals(*laboratory, *subject, 1);
+      Result<std::vector<Measurement>> times = finals(*laboratory, subject, 1);
       if (!times)
         return times.takeError();
       const Measurement &time = times->front();

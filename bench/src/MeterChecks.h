@@ -35,9 +35,12 @@ struct CacheTimes {
 };
 
 /// Runs linear at one token, ssm_update and rmsnorm in default configurations through the direct
-/// laboratory of the tuner, hot and cold. Errors: of compiling or running.
-Result<std::vector<SameTwice>> measureSameTwice(Device &device, int runs);
-Result<std::vector<CacheTimes>> measureCacheTimes(Device &device);
+/// laboratory of the tuner, hot and cold, or those of them whose kinds are given. Errors: Usage if
+/// none is left; of compiling or running.
+Result<std::vector<SameTwice>> measureSameTwice(Device &device, int runs,
+                                                const std::vector<std::string> &kinds);
+Result<std::vector<CacheTimes>> measureCacheTimes(Device &device,
+                                                  const std::vector<std::string> &kinds);
 
 /// With the load average before and after, which must be near 0 for the times to mean much.
 void printSameTwice(std::ostream &out, const std::vector<SameTwice> &rows,

@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <sys/resource.h>
 
 namespace zorse::tuner {
 
@@ -28,6 +29,16 @@ constexpr size_t stateRounds = 61;
 int64_t lastLevelCache(const TargetDesc &target) {
   int64_t bytes = target.isHost() ? readLastLevelCacheBytes() : largestCache;
   return bytes > 0 ? bytes : largestCache;
+}
+
+/// Of a stretch that other programs interrupt.
+constexpr int mostAttempts = 4;
+
+/// How often threads of this process had to leave a processor against their will so far.
+int64_t interruptions() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_nivcsw;
 }
 
 double rounded(double value, double unit) { return std::round(value / unit) * unit; }
@@ -178,10 +189,20 @@ Result<Contender> Meter::prepare(std::unique_ptr<Module> module) {
 Status Meter::sample(Contender &contender) {
   double sum = 0;
   for (int64_t i = 0; i < contender.stretches; ++i) {
-    Result<double> us = stretch(contender, contender.launches, flushes);
-    if (!us)
-      return us.takeError();
-    sum += *us;
+    // A stretch during which a processor was taken away says more of other programs than of the
+    // kernel. Where that happens again and again it stays, for then it is how the machine is.
+    for (int attempt = 0; attempt < mostAttempts; ++attempt) {
+      int64_t before = interruptions();
+      Result<double> us = stretch(contender, contender.launches, flushes);
+      if (!us)
+        return us.takeError();
+      bool interrupted = device->target().isHost() && interruptions() != before;
+      repeats += interrupted;
+      if (interrupted && attempt + 1 < mostAttempts)
+        continue;
+      sum += *us;
+      break;
+    }
   }
   contender.samples.push_back(sum / double(contender.stretches * contender.launches));
   return Status::success();
@@ -189,6 +210,7 @@ Status Meter::sample(Contender &contender) {
 
 Status Meter::screen(Contender &contender, double hopelessUs) {
   begun = readCpuTimes();
+  repeats = 0;
   drift.reset();
   contender.samples.clear();
   while (int64_t(contender.samples.size()) < std::max<int64_t>(options.screenSamples, 1)) {
@@ -287,6 +309,7 @@ bool Meter::settled(std::vector<Contender> &contenders) const {
 
 Status Meter::rounds(std::vector<Contender> &contenders, const std::atomic<bool> *stop) {
   begun = readCpuTimes();
+  repeats = 0;
   drift.reset();
   for (Contender &contender : contenders) {
     contender.samples.clear();
@@ -390,6 +413,8 @@ Measurement Meter::measurement(const Contender &contender, std::string_view how)
     json["celsius"] = int64_t(std::llround(*now.celsius));
   if (now.stealShare)
     json["steal"] = rounded(*now.stealShare, 0.0001);
+  if (repeats > 0)
+    json["interrupted"] = repeats;
   if (drift)
     json["drift"] = rounded(*drift, 0.001);
   result.environment = json.dump();

@@ -85,7 +85,8 @@ private:
   bool flushes = false; ///< before each stretch
   std::vector<uint8_t> flushFrom;
   std::unique_ptr<Buffer> flushTo;
-  CpuTimes begun; ///< when the samples of now began
+  CpuTimes begun;      ///< when the samples of now began
+  int64_t repeats = 0; ///< stretches that other programs interrupted
   std::optional<double> drift;
 };
 

@@ -9,8 +9,11 @@
 #include "zorse/reference/Reference.h"
 
 #include <algorithm>
+#include <chrono>
+#include <cstring>
 #include <fmt/format.h>
 #include <limits>
+#include <spdlog/spdlog.h>
 
 namespace zorse::tuner {
 
@@ -46,7 +49,40 @@ Sizes affordablePoint(const OpDesc &op, double maxFlops) {
   return sizes;
 }
 
+bool isNaN(DType type, const uint8_t *element) {
+  auto of = [&](auto bits) {
+    std::memcpy(&bits, element, sizeof bits);
+    return bits;
+  };
+  switch (type) {
+  case DType::F32:
+    return (of(uint32_t()) & 0x7fffffff) > 0x7f800000;
+  case DType::F16:
+    return (of(uint16_t()) & 0x7fff) > 0x7c00;
+  case DType::BF16:
+    return (of(uint16_t()) & 0x7fff) > 0x7f80;
+  case DType::I32:
+    return false;
+  }
+  return false;
+}
+
 } // namespace
+
+std::string madeNaN(const OpDesc &op, const OperandSet &inputs,
+                    const std::vector<std::vector<uint8_t>> &wanted) {
+  std::vector<const OperandSpec *> specs = op.operands();
+  for (size_t i = 0; i < specs.size(); ++i) {
+    DType type = op.operandDType(*specs[i]);
+    size_t width = byteWidth(type);
+    auto *before = static_cast<const uint8_t *>(inputs.pointers()[i]);
+    for (size_t at = 0; at + width <= wanted[i].size(); at += width)
+      if (isNaN(type, wanted[i].data() + at) &&
+          std::memcmp(before + at, wanted[i].data() + at, width) != 0)
+        return fmt::format("{}, element {}", specs[i]->name, at / width);
+  }
+  return "";
+}
 
 Verifier::Verifier(Device &device, const OpDesc &op, uint64_t seed, VerifyLimits limits)
     : device(device), op(op), seed(seed), limits(limits) {}
@@ -72,6 +108,10 @@ Result<Verifier::Case> Verifier::makeCase(const Sizes &sizes, Lengths lengths, u
   }
   if (Status status = runReference(op, operands, sizes); !status)
     return status.takeError();
+  if (std::string where = madeNaN(op, made.inputs, made.wanted); !where.empty())
+    return runtimeError(fmt::format("could not be judged: the reference is NaN at {} with {} and "
+                                    "seed {}; expected inputs that keep it finite",
+                                    where, describe(sizes), caseSeed));
   Result<DeviceOperands> onDevice = DeviceOperands::create(device, op, sizes);
   if (!onDevice)
     return onDevice.takeError();
@@ -80,6 +120,7 @@ Result<Verifier::Case> Verifier::makeCase(const Sizes &sizes, Lengths lengths, u
 }
 
 Status Verifier::prepare() {
+  auto start = std::chrono::steady_clock::now();
   std::vector<std::pair<Sizes, Lengths>> points = {
       {affordablePoint(op, limits.flops), Lengths::Full}};
   for (const Sizes &sizes : raggedSizes(op, limits.flops))
@@ -98,6 +139,9 @@ Status Verifier::prepare() {
     cases.push_back(made.take());
   }
   prepared = true;
+  spdlog::debug("{}: {} cases to verify by, {:.1f} MB of operands, prepared in {:.2f} s", op.kind(),
+                cases.size(), double(bytes) * 1e-6,
+                std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
   return Status::success();
 }
 

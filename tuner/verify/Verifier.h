@@ -17,6 +17,12 @@ struct VerifyLimits {
   size_t inputBytes = size_t(1536) << 20; ///< of all cases together; the first is always there
 };
 
+/// The first NaN that the reference made: one in `wanted` (the operands after it ran, in the order
+/// of op.operands(); empty for In) where `inputs` has other bytes. "" if there is none. NaNs that
+/// stayed, as in elements that the op leaves alone, are equal to any NaN of a candidate.
+std::string madeNaN(const OpDesc &op, const OperandSet &inputs,
+                    const std::vector<std::vector<uint8_t>> &wanted);
+
 /// Checks candidates of one op. The inputs and the reference's results are made once, on first use,
 /// and serve all candidates.
 ///
@@ -30,7 +36,7 @@ public:
   Verifier(Device &device, const OpDesc &op, uint64_t seed, VerifyLimits limits = {});
 
   /// A candidate that is wrong is a Verification that did not pass, with the reason; an error means
-  /// that it could not be judged.
+  /// that it could not be judged: no memory, a fault, a reference that is NaN itself.
   Result<Verification> verify(Module &module);
 
 private:

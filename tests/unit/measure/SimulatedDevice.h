@@ -20,7 +20,10 @@ namespace zorse::test {
 /// can be known beforehand. A kernel takes as many microseconds as its configuration text says.
 class SimulatedDevice final : public SynchronousDevice {
 public:
-  explicit SimulatedDevice(uint64_t seed = 1) : random(seed) { desc.arch = "simulated"; }
+  explicit SimulatedDevice(uint64_t seed = 1) : random(seed) {
+    desc.arch = "simulated";
+    desc.family = TargetDesc::Family::Amdgpu; // what interrupts this process does not concern it
+  }
 
   double nowUs = 0;
   double jitter = 0;               ///< standard deviation of the logarithm of a launch's time

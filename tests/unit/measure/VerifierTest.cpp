@@ -8,8 +8,12 @@
 
 #include "verify/Verifier.h"
 
+#include "zorse/reference/Reference.h"
+
 #include <cmath>
+#include <cstring>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 using namespace zorse;
 using namespace zorse::test;
@@ -108,6 +112,79 @@ TEST(VerifierLimits, TheReferenceIsNotAskedForMoreThanItsShare) {
   EXPECT_TRUE(result.passed);
   EXPECT_EQ(result.cases, 1);
   EXPECT_NE(result.detail.find("at tokens=97"), std::string::npos) << result.detail;
+}
+
+/// The bits of a quiet NaN, from the high end.
+uint32_t notANumber(DType type) { return type == DType::F16 ? 0x7e00 : 0x7fc0; }
+
+TEST(NaN, OneInTheResultIsWrongInEveryType) {
+  for (std::string dtype : {"f32", "bf16", "f16"}) {
+    OpDesc op = must(OpDesc::create(
+        "swiglu", {{"intermediate_size", int64_t(40)}, {"dtype", dtype}}, {{"tokens", 3}}));
+    Sizes sizes = consistentSizes(op, {});
+    OperandSet want = must(OperandSet::create(op, sizes));
+    ASSERT_TRUE(fillOperands(op, sizes, 5, want.pointers(), Lengths::Full));
+    OperandSet inputs = want.clone();
+    ASSERT_TRUE(runReference(op, want.pointers(), sizes));
+    size_t out = op.operands().size() - 1;
+    ASSERT_EQ(op.operands()[out]->name, "out");
+    DType type = op.operandDType(*op.operands()[out]);
+    size_t width = byteWidth(type);
+    auto spoil = [&](const OperandSet &set, size_t operand, size_t element) {
+      auto *bytes = static_cast<uint8_t *>(set.pointers()[operand]);
+      auto bits = uint16_t(notANumber(type));
+      std::memcpy(bytes + (element + 1) * width - sizeof bits, &bits, sizeof bits);
+    };
+    for (size_t element : {0, 57, 119}) {
+      OperandSet got = want.clone();
+      EXPECT_TRUE(must(compareOperands(op, sizes, got.pointers(), want.pointers(), false)).passed);
+      spoil(got, out, element);
+      Comparison comparison =
+          must(compareOperands(op, sizes, got.pointers(), want.pointers(), false));
+      EXPECT_FALSE(comparison.passed) << dtype << " " << element;
+      EXPECT_EQ(comparison.wrong, 1) << dtype << " " << element;
+      EXPECT_TRUE(std::isinf(comparison.maxError)) << dtype << " " << element;
+      EXPECT_NE(comparison.detail.find("nan"), std::string::npos) << comparison.detail;
+    }
+
+    // One that the reference makes, from an input that is none.
+    auto wanted = [&] {
+      std::vector<std::vector<uint8_t>> all(op.operands().size());
+      auto *bytes = static_cast<const uint8_t *>(want.pointers()[out]);
+      all[out].assign(bytes, bytes + want.bytes(out));
+      return all;
+    };
+    EXPECT_EQ(madeNaN(op, inputs, wanted()), "") << dtype;
+    spoil(want, 0, 0); // gate_up[0,0]
+    ASSERT_TRUE(runReference(op, want.pointers(), sizes));
+    EXPECT_EQ(madeNaN(op, inputs, wanted()), "out, element 0") << dtype;
+  }
+}
+
+TEST(NaN, NoReferenceMakesOneOfItsInputs) {
+  for (const OpSpec &spec : allOpSpecs())
+    for (std::string dtype : {"f16"}) { // which overflows first
+      nlohmann::json json = nlohmann::json::parse(spec.exampleJson);
+      json["dtype"] = dtype;
+      Result<OpDesc> op = OpDesc::parse(json.dump());
+      if (!op)
+        continue; // has no such type
+      std::vector<Sizes> points = raggedSizes(*op, 2e6);
+      points.resize(std::min<size_t>(points.size(), 1)); // examples are as large as models
+      for (const Sizes &sizes : points) {
+        OperandSet set = must(OperandSet::create(*op, sizes));
+        ASSERT_TRUE(fillOperands(*op, sizes, 9, set.pointers(), Lengths::Ragged));
+        OperandSet inputs = set.clone();
+        ASSERT_TRUE(runReference(*op, set.pointers(), sizes));
+        std::vector<std::vector<uint8_t>> wanted(op->operands().size());
+        for (size_t i = 0; i < wanted.size(); ++i)
+          if (op->operands()[i]->role != OperandSpec::Role::In) {
+            auto *bytes = static_cast<const uint8_t *>(set.pointers()[i]);
+            wanted[i].assign(bytes, bytes + set.bytes(i));
+          }
+        EXPECT_EQ(madeNaN(*op, inputs, wanted), "") << spec.exampleJson << " " << dtype;
+      }
+    }
 }
 
 } // namespace
