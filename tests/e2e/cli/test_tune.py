@@ -109,7 +109,7 @@ class TuneTest(CliCase):
 
     def test_status_counts_rows(self):
         op = self.small()
-        self.assertEqual(self.ran("tune", op, "--status").out, 'rmsnorm at {"tokens":1}: no rows\n')
+        self.assertEqual(self.ran("tune", op, "--status").out, 'rmsnorm at {"tokens":64}: no rows\n')
         self.assertFalse(self.db.exists())
         self.ran("tune", op, "--trials", "2")
         states = self.ran("tune", op, "--status", "--format", "json").json()["ops"][0]["states"]
