@@ -55,6 +55,11 @@ static bool isText(const std::string &path) {
   return file.get(first) && first == '{';
 }
 
+/// Whether there is nothing to join.
+static bool isOne(const std::vector<std::string> &files) {
+  return files.size() == 1 && !isText(files.front());
+}
+
 static Status takeText(Database &into, const std::string &path) {
   std::ifstream stream(path);
   Result<MergeReport> taken = into.importText(stream, path);
@@ -83,7 +88,7 @@ static Result<std::unique_ptr<Database>> openAll(const std::vector<std::string> 
       return usageError(fmt::format("cannot read {}; expected a database or exported trials in "
                                     "text",
                                     file));
-  if (files.size() == 1 && !isText(files.front()))
+  if (isOne(files))
     return Database::openForeign(files.front(), TrustStore());
   Result<std::unique_ptr<Database>> joined =
       Database::open(scratch.path + "/joined.db", Database::Mode::ReadWrite);
@@ -105,6 +110,7 @@ static Result<report::Input> readInput(const std::vector<std::string> &files) {
     return database.takeError();
   report::Input input;
   input.files = files;
+  input.isJoined = !isOne(files);
   input.date = fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
   Result<Hash128> hash = (*database)->contentHash();
   if (!hash)

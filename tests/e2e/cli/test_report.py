@@ -169,6 +169,18 @@ class ReportTest(CliCase):
             "model (1), measured (33)", "measured (33), model (1)"))
         self.assertIn("data sheet of gfx942", "".join(page.texts))
 
+    def test_order_of_trials(self):
+        lines = report_rows.rows().splitlines()[:6]
+        for config, second in (("rows=1,waves=1", 19), ("rows=2,waves=1", 18)):
+            row = report_rows.row(1, config, second, second)
+            lines.append(json.dumps({**row, "date": f"2026-11-21T14:42:{second}Z"}))
+        text = self.write("two.jsonl", "\n".join(lines) + "\n")
+        self.ran("report", text, "-o", "text.html", "--csv")
+        self.assertEqual(["rows=2,waves=1", "rows=1,waves=1"],
+                         [row[6] for row in self.table("text-convergence.csv")[1:]])
+        self.assertEqual(["18", "18"], [row[10].split(".")[0] for row in
+                                        self.table("text-convergence.csv")[1:]])
+
     def test_databases_and_text_agree(self):
         self.ran("db", "import", self.rows, "--db", self.db)
         one = self.ran("report", self.db, "-o", "one.html", "--format", "json").json()

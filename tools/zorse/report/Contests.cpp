@@ -99,10 +99,13 @@ static std::string defaultConfig(const KernelRecord &record) {
   return config ? config->text() : "";
 }
 
-static void finishContest(Contest &contest, const std::set<int64_t> &winners) {
-  auto byId = [](const KernelRecord *a, const KernelRecord *b) { return a->id < b->id; };
-  std::sort(contest.timed.begin(), contest.timed.end(), byId);
-  std::sort(contest.attempts.begin(), contest.attempts.end(), byId);
+static void finishContest(Contest &contest, const std::set<int64_t> &winners, Order order) {
+  auto isFirst = [order](const KernelRecord *a, const KernelRecord *b) {
+    int byDate = order == Order::Date ? a->createdAt.compare(b->createdAt) : 0;
+    return byDate != 0 ? byDate < 0 : a->id < b->id;
+  };
+  std::sort(contest.timed.begin(), contest.timed.end(), isFirst);
+  std::sort(contest.attempts.begin(), contest.attempts.end(), isFirst);
   std::string fallback = defaultConfig(*contest.timed.front());
   const KernelRecord *best = nullptr; // of the verified ones, as for winners
   for (const KernelRecord *record : contest.timed) {
@@ -122,7 +125,7 @@ static void finishContest(Contest &contest, const std::set<int64_t> &winners) {
 }
 
 std::vector<Contest> contestsOf(const std::vector<KernelRecord> &records,
-                                const std::set<int64_t> &winners) {
+                                const std::set<int64_t> &winners, Order order) {
   using Problem = std::tuple<std::string, std::string, std::string, int64_t, std::string>;
   using Instrument = std::pair<std::string, Source>;
   std::map<Problem, std::map<Instrument, Contest>> timed;
@@ -144,7 +147,7 @@ std::vector<Contest> contestsOf(const std::vector<KernelRecord> &records,
       contest.attempts = contest.timed;
       const auto &without = untimed[problem];
       contest.attempts.insert(contest.attempts.end(), without.begin(), without.end());
-      finishContest(contest, winners);
+      finishContest(contest, winners, order);
       const KernelRecord &any = *contest.timed.front();
       contest.device = instrument.first;
       contest.source = instrument.second;

@@ -22,17 +22,20 @@ struct Contest {
   std::string instrument; ///< arch, compute units, device and source
   std::string device;
   Source source = Source::Measured;
-  std::vector<const KernelRecord *> timed;    ///< with a time, by id
-  std::vector<const KernelRecord *> attempts; ///< those and the ones that came to no time, by id
+  std::vector<const KernelRecord *> timed;    ///< with a time, first one first
+  std::vector<const KernelRecord *> attempts; ///< those and the ones that came to no time
   const KernelRecord *winner = nullptr;
   /// The time of the default configuration; null if it was not timed or there is none.
   const KernelRecord *fallback = nullptr;
   int64_t ties = 0; ///< configurations that the interval does not tell from the fastest
 };
 
+/// What tells which trial was first: the number in the database, or the date (to the second).
+enum class Order { Id, Date };
+
 /// In the order of kind, op, target, tuning point, device and source. `records` must outlive it.
 std::vector<Contest> contestsOf(const std::vector<KernelRecord> &records,
-                                const std::set<int64_t> &winners);
+                                const std::set<int64_t> &winners, Order order);
 
 /// The fastest fit trial; null without any.
 const KernelRecord *fastest(const Contest &contest);

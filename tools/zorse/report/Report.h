@@ -16,6 +16,8 @@ struct Input {
   std::vector<std::string> files;
   std::string contentHash;
   std::string date; ///< ISO 8601, UTC
+  /// Rows came from several files or from text, where ids do not tell which was first.
+  bool isJoined = false;
   std::vector<KernelRecord> records;
   std::set<int64_t> winners;
 };

@@ -55,7 +55,7 @@ static Series progressOf(const Contest &contest, double bestUs, int colour) {
 static Panel convergenceOf(const Contest &contest, size_t mostDots) {
   Panel panel;
   panel.label = contest.label;
-  panel.x = {"trial, in the order of the database"};
+  panel.x = {"trial"};
   panel.y = {"time, microseconds", Scale::Log};
   Series dots{"trial", Mark::Points, 7}, line{"best so far", Mark::Step, 0},
       fallback{"default configuration", Mark::Points, 1}, winner{"winner", Mark::Points, 2};
@@ -106,7 +106,7 @@ Chart convergence(const std::vector<Contest> &contests) {
   all.label = fmt::format("all {} problems", contests.size());
   all.description = "Best time so far over the best time found, against the trial, a line for "
                     "each problem, coloured by op kind";
-  all.x = {"trial, in the order of the database"};
+  all.x = {"trial"};
   all.y = {"best so far / best of all", Scale::Log};
   for (const Contest &contest : contests) {
     double soFar = INFINITY;

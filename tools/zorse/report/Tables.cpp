@@ -175,7 +175,8 @@ Report makeReport(const Input &input) {
   std::string files;
   for (const std::string &file : input.files)
     files += (files.empty() ? "" : ", ") + file;
-  std::vector<Contest> contests = contestsOf(input.records, input.winners);
+  std::vector<Contest> contests =
+      contestsOf(input.records, input.winners, input.isJoined ? Order::Date : Order::Id);
   Report report;
   report.facts = {{"Database", files},
                   {"Content hash", input.contentHash},
@@ -192,6 +193,9 @@ Report makeReport(const Input &input) {
                   {"Compilers", tally(compilers)}};
   report.charts = {convergence(contests), heatMaps(contests), roofline(contests),
                    speedup(contests)};
+  report.charts.front().caption +=
+      input.isJoined ? " Trials stand in the order of their dates, which are exact to the second."
+                     : " Trials stand in the order of their numbers in the database.";
   report.tables = {winnersTable(contests),
                    coverageTable(input.records, input.winners),
                    {},
