@@ -23,6 +23,7 @@ void addDb(CLI::App &app, Tool &tool) {
   addDbList(*db, tool);
   addDbExplain(*db, tool);
   addDbExchange(*db, tool);
+  addDbQuick(*db, tool);
   addDbCare(*db, tool);
 #ifdef ZORSE_HAS_COMPILER
   addDbAudit(*db, tool);

@@ -14,6 +14,7 @@ namespace zorse::tool {
 void addDbList(CLI::App &db, Tool &tool);     ///< ls, show
 void addDbExplain(CLI::App &db, Tool &tool);  ///< explain
 void addDbExchange(CLI::App &db, Tool &tool); ///< diff, merge, export, import
+void addDbQuick(CLI::App &db, Tool &tool);    ///< quick
 void addDbCare(CLI::App &db, Tool &tool);     ///< verify, gc
 #ifdef ZORSE_HAS_COMPILER
 void addDbAudit(CLI::App &db, Tool &tool); ///< audit

@@ -45,6 +45,18 @@ Json planJson(const Plan &plan) {
   return json;
 }
 
+std::string describePlan(const Plan &plan) {
+  std::string text = fmt::format("{} problems in {} scenarios; the heaviest by predicted time:\n",
+                                 plan.entries.size(), plan.scenarios.size());
+  for (const PlanEntry &entry :
+       std::span(plan.entries).first(std::min<size_t>(plan.entries.size(), 12))) {
+    const OpDesc &op = entry.problem.op;
+    text += fmt::format("  {:5.1f} %  {:>9} {} at {}\n", 100 * entry.share,
+                        formatSeconds(entry.predictedUs * 1e-6), op.kind(), op.tuningPointJson());
+  }
+  return text;
+}
+
 Json coverageJson(const Plan &plan, const CoverageReport &report) {
   std::vector<double> shares = sharesOf(plan, report);
   Json json = {{"covered", report.covered},   {"bucket", report.bucket},

@@ -110,8 +110,8 @@ static Status fitContexts(std::vector<int64_t> &sizes, std::string_view what, bo
                                   "for, found {}",
                                   what, most, fmt::join(sizes, ",")));
   if (fitting.size() < sizes.size() && !isDefault)
-    made.notes.push_back(
-        fmt::format("{} above {} is left out: the model has so many positions", what, most));
+    made.notes.push_back(fmt::format(
+        "{} above {} is left out: the model was made for so many positions", what, most));
   sizes = std::move(fitting);
   return Status();
 }

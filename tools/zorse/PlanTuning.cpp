@@ -6,10 +6,7 @@
 //===----------------------------------------------------------------------===//
 #include "PlanTuning.h"
 
-#include "PlanReport.h"
-
 #include <fmt/format.h>
-#include <spdlog/spdlog.h>
 
 namespace zorse::tool {
 
@@ -42,31 +39,10 @@ Result<BudgetReport> tunePlan(const Plan &plan, Laboratory &laboratory, Database
                    fmt::format("{}: {}", problem.op.kind(), outcome.error().message)};
     if (listener.ended)
       listener.ended(step.entry, step, *outcome);
+    const bool isOver = outcome->interrupted || (listener.hasEnough && listener.hasEnough());
     return PlanStepResult{medianOf(outcome->baseline), medianOf(outcome->best), outcome->complete,
-                          outcome->interrupted};
+                          isOver};
   });
-}
-
-Status showPlan(const Tool &tool, const ModelPlan &made, Database *database,
-                std::string_view device) {
-  for (const std::string &note : made.notes)
-    spdlog::warn("{}", note);
-  Json json = {{"schema_version", 1}, {"model", made.modelDir}, {"dtype", name(made.dtype)}};
-  json["plan"] = planJson(made.plan);
-  std::string text = fmt::format("{} problems in {} scenarios\n", made.plan.entries.size(),
-                                 made.plan.scenarios.size());
-  if (database) {
-    Result<CoverageReport> coverage = coverageOf(made.plan, *database, device);
-    if (!coverage)
-      return coverage.takeError();
-    json["coverage"] = coverageJson(made.plan, *coverage);
-    text += describeCoverage(made.plan, *coverage, false);
-  }
-  if (tool.isJson())
-    printJson(json);
-  else
-    fmt::print("{}", text);
-  return Status();
 }
 
 } // namespace zorse::tool

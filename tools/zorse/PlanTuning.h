@@ -17,6 +17,8 @@ struct PlanListener {
   /// Before a visit; `options` may still be changed, such as its onProgress.
   std::function<void(size_t entry, const PlanStep &step, TuneOptions &options)> begins;
   std::function<void(size_t entry, const PlanStep &step, const TuneOutcome &outcome)> ended;
+  /// After a visit: whether the plan ends here. May be empty.
+  std::function<bool()> hasEnough;
 };
 
 /// Tunes the problems of a plan where it pays, within base.budgetSeconds (0: until all is done);
@@ -24,11 +26,5 @@ struct PlanListener {
 /// space is visited. `base.stop` ends it; what was found stays.
 Result<BudgetReport> tunePlan(const Plan &plan, Laboratory &laboratory, Database &database,
                               const TuneOptions &base, const PlanListener &listener);
-
-/// Prints what a model launches and what the database has for it. `database` may be null: then
-/// nothing is known. JSON keys: those of planJson() under "plan" and of coverageJson() under
-/// "coverage".
-Status showPlan(const Tool &tool, const ModelPlan &made, Database *database,
-                std::string_view device);
 
 } // namespace zorse::tool

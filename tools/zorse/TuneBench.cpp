@@ -109,11 +109,17 @@ static Result<std::string> chooseDevice(const TuneArguments &arguments) {
   return arguments.device;
 }
 
-static Result<TargetDesc> targetOf(const Tool &tool, const TuneArguments &arguments,
-                                   const TuneRequest &request, const std::string &deviceName) {
+static Result<ChosenTarget> targetOf(const Tool &tool, const TuneArguments &arguments,
+                                     const TuneRequest &request, const std::string &deviceName) {
   bool isGiven = !arguments.arch.empty() && arguments.arch != "host";
+  auto named = [&](const std::string &device) -> Result<ChosenTarget> {
+    Result<TargetDesc> target = findTarget(arguments.arch);
+    if (!target)
+      return target.takeError();
+    return ChosenTarget{target.take(), device};
+  };
   if (deviceName.empty())
-    return findTarget(arguments.arch);
+    return named("");
   // Opened for a moment, to learn what it is; trials have their own.
   DeviceChoice choice;
   choice.name = deviceName;
@@ -121,28 +127,29 @@ static Result<TargetDesc> targetOf(const Tool &tool, const TuneArguments &argume
   Result<OpenedDevice> opened = openDevice(tool, choice);
   if (!opened)
     return opened.takeError();
-  TargetDesc here = opened->device->target();
-  if (!isGiven || here.arch == arguments.arch)
+  ChosenTarget here{opened->device->target(), opened->device->description()};
+  if (!isGiven || here.target.arch == arguments.arch)
     return here;
-  if (!here.isHost())
+  if (!here.target.isHost())
     return Error{ErrorCode::Device, fmt::format("the device here is {}, not {}; leave out --device "
                                                 "to predict instead",
-                                                here.arch, arguments.arch)};
-  Result<TargetDesc> target = findTarget(arguments.arch);
-  if (target)
-    target->computeUnits = here.computeUnits;
-  return target;
+                                                here.target.arch, arguments.arch)};
+  Result<ChosenTarget> chosen = named(here.device);
+  if (chosen)
+    chosen->target.computeUnits = here.target.computeUnits;
+  return chosen;
 }
 
-static Result<TargetDesc> targetOfSweep(const std::vector<KernelRecord> &rows) {
+static Result<ChosenTarget> targetOfSweep(const std::vector<KernelRecord> &rows) {
   Result<TargetDesc> target = findTarget(rows.front().arch);
-  if (target)
-    target->computeUnits = static_cast<int>(rows.front().computeUnits);
-  return target;
+  if (!target)
+    return target.takeError();
+  target->computeUnits = static_cast<int>(rows.front().computeUnits);
+  return ChosenTarget{target.take(), ""};
 }
 
-Result<TargetDesc> chooseTarget(const Tool &tool, const TuneArguments &arguments,
-                                const TuneRequest &request) {
+Result<ChosenTarget> chooseTarget(const Tool &tool, const TuneArguments &arguments,
+                                  const TuneRequest &request) {
   if (!arguments.simulate.empty()) {
     Result<std::vector<KernelRecord>> rows = sweepOf(arguments, *request.op);
     return rows ? targetOfSweep(*rows) : rows.takeError();
@@ -173,10 +180,10 @@ Result<TuneBench> makeBench(const Tool &tool, const TuneArguments &arguments,
     Result<std::vector<KernelRecord>> rows = sweepOf(arguments, *request.op);
     if (!rows)
       return rows.takeError();
-    Result<TargetDesc> target = targetOfSweep(*rows);
-    if (!target)
-      return target.takeError();
-    bench.target = target.take();
+    Result<ChosenTarget> chosen = targetOfSweep(*rows);
+    if (!chosen)
+      return chosen.takeError();
+    bench.target = std::move(chosen->target);
     Result<Space> configs = spaceOf(*rows, *request.op, bench.target, request.options.space);
     if (!configs)
       return configs.takeError();
@@ -189,10 +196,11 @@ Result<TuneBench> makeBench(const Tool &tool, const TuneArguments &arguments,
   Result<std::string> device = chooseDevice(arguments);
   if (!device)
     return device.takeError();
-  Result<TargetDesc> target = targetOf(tool, arguments, request, *device);
-  if (!target)
-    return target.takeError();
-  bench.target = target.take();
+  Result<ChosenTarget> chosen = targetOf(tool, arguments, request, *device);
+  if (!chosen)
+    return chosen.takeError();
+  bench.target = std::move(chosen->target);
+  bench.device = std::move(chosen->device);
   Result<std::unique_ptr<Laboratory>> processes = makeProcesses(request, *device);
   if (!processes)
     return processes.takeError();

@@ -14,15 +14,20 @@ namespace zorse::tool {
 /// that compile and a model where it is not, or a recorded sweep.
 struct TuneBench {
   TargetDesc target;
+  std::string device;                   ///< empty where none of this target is here
   std::unique_ptr<Laboratory> compiler; ///< that a model laboratory predicts from
   std::unique_ptr<Laboratory> laboratory;
   std::optional<Space> configs; ///< of a recorded sweep
 };
 
-/// The target alone. Errors: Usage for options that do not go together, Device for what is not
+struct ChosenTarget {
+  TargetDesc target;
+  std::string device; ///< as in Measurement::device; empty where none of this target is here
+};
+/// Without a laboratory. Errors: Usage for options that do not go together, Device for what is not
 /// here.
-Result<TargetDesc> chooseTarget(const Tool &tool, const TuneArguments &arguments,
-                                const TuneRequest &request);
+Result<ChosenTarget> chooseTarget(const Tool &tool, const TuneArguments &arguments,
+                                  const TuneRequest &request);
 Result<TuneBench> makeBench(const Tool &tool, const TuneArguments &arguments,
                             const TuneRequest &request);
 

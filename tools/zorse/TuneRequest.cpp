@@ -121,20 +121,6 @@ void addTuneOptions(CLI::App &verb, Tool &tool, TuneArguments &arguments) {
       ->group(group);
 }
 
-/// A word that a POSIX shell reads back as it is.
-static std::string quoted(const std::string &word) {
-  bool isPlain =
-      !word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyz"
-                                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                              "0123456789_-./,=:+@%") == std::string::npos;
-  if (isPlain)
-    return word;
-  std::string text = "'";
-  for (char letter : word)
-    text += letter == '\'' ? std::string("'\\''") : std::string(1, letter);
-  return text + "'";
-}
-
 static std::string now() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::chrono::system_clock::to_time_t(
                                                   std::chrono::system_clock::now())));
@@ -145,13 +131,13 @@ static std::string resumeCommand(const Tool &tool, const TuneArguments &argument
   std::string command = "zorse tune";
   auto add = [&](const char *option, const std::string &value) {
     if (!value.empty())
-      command += fmt::format(" {} {}", option, quoted(value));
+      command += fmt::format(" {} {}", option, shellWord(value));
   };
   if (arguments.plan.modelDir.empty())
-    command += " " + quoted(arguments.opPath);
+    command += " " + shellWord(arguments.opPath);
   else
     command +=
-        fmt::format(" --model {} {}", quoted(arguments.plan.modelDir), arguments.plan.options());
+        fmt::format(" --model {} {}", shellWord(arguments.plan.modelDir), arguments.plan.options());
   add("--target", arguments.arch);
   add("--device", arguments.device);
   add("--space", arguments.space);

@@ -6,6 +6,9 @@
 //===----------------------------------------------------------------------===//
 #include "TuneSpaces.h"
 
+#include "DatabaseChoice.h"
+#include "PlanReport.h"
+
 #include "zorse/tuner/Predict.h"
 #include "zorse/tuner/Prune.h"
 
@@ -103,7 +106,7 @@ static Result<Json> spacesJson(const Problem &problem, const TuneRequest &reques
 }
 
 VerbResult showSpaces(const Tool &tool, const TuneRequest &request,
-                      const std::vector<Problem> &problems) {
+                      const std::vector<Problem> &problems, const ModelPlan *made) {
   Result<std::unique_ptr<Database>> database = openToLook(tool);
   if (!database)
     return database.takeError();
@@ -111,6 +114,11 @@ VerbResult showSpaces(const Tool &tool, const TuneRequest &request,
                {"target", problems.empty() ? "" : problems.front().target.arch},
                {"space", name(request.options.space)},
                {"ops", Json::array()}};
+  if (made) {
+    json["plan"] = planJson(made->plan);
+    if (!tool.isJson())
+      fmt::print("{}", describePlan(made->plan));
+  }
   int64_t selected = 0;
   double seconds = 0;
   for (const Problem &problem : problems) {
@@ -137,6 +145,9 @@ VerbResult showSpaces(const Tool &tool, const TuneRequest &request,
   json["seconds"] = seconds;
   if (tool.isJson())
     printJson(json);
+  else if (made)
+    fmt::print("all {} spaces of {} problems: {} configurations, at most {}\n",
+               name(request.options.space), problems.size(), selected, formatSeconds(seconds));
   return 0;
 }
 
@@ -207,7 +218,8 @@ VerbResult explainConfig(const Tool &tool, const Problem &problem, const std::st
   return isLegal ? 0 : static_cast<int>(ErrorCode::Usage);
 }
 
-VerbResult showStatus(const Tool &tool, const std::vector<Problem> &problems) {
+VerbResult showStatus(const Tool &tool, const std::vector<Problem> &problems, const ModelPlan *made,
+                      std::string_view device) {
   Result<std::unique_ptr<Database>> database = openToLook(tool);
   if (!database)
     return database.takeError();
@@ -234,6 +246,17 @@ VerbResult showStatus(const Tool &tool, const std::vector<Problem> &problems) {
     json["ops"].push_back({{"op", Json::parse(problem.op.canonicalJson())},
                            {"tuning_point", Json::parse(problem.op.tuningPointJson())},
                            {"states", counts}});
+  }
+  if (made) {
+    Result<std::unique_ptr<Database>> layers = openLayeredDatabase(tool, Database::Mode::ReadOnly);
+    if (!layers)
+      return layers.takeError();
+    Result<CoverageReport> coverage = coverageOf(made->plan, **layers, device);
+    if (!coverage)
+      return coverage.takeError();
+    json["coverage"] = coverageJson(made->plan, *coverage);
+    if (!tool.isJson())
+      fmt::print("{}", describeCoverage(made->plan, *coverage, false));
   }
   if (tool.isJson())
     printJson(json);

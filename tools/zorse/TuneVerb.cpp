@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "DatabaseChoice.h"
 #include "Interrupt.h"
 #include "PlanReport.h"
 #include "PlanTuning.h"
@@ -27,7 +28,7 @@ public:
       : tool(tool), request(request), bench(bench), database(database), progress(tool) {}
 
   Status tuneOp();
-  Status tuneModel(ModelPlan &made);
+  Status tuneModel(const ModelPlan &made);
   VerbResult end(const Status &status);
 
 private:
@@ -45,8 +46,13 @@ private:
   std::optional<Json> coverage;
   int64_t ok = 0, failed = 0, wrong = 0;
   double seconds = 0;
-  bool planComplete = true;
+  size_t problemsLeft = 0, problemCount = 0; ///< of a model
 };
+
+/// Of a model each shard has some of the problems.
+bool isOurs(const TuneRequest &request, const PlanEntry &entry) {
+  return shardOf(entry.problem, request.shards) == request.shard;
+}
 
 } // namespace
 
@@ -94,22 +100,24 @@ Status TuneRun::tuneOp() {
   return Status();
 }
 
-Status TuneRun::tuneModel(ModelPlan &made) {
-  Plan &plan = made.plan;
+Status TuneRun::tuneModel(const ModelPlan &made) {
+  // What is covered is told of the whole model, whichever share of it is tuned here.
+  Plan plan = made.plan;
+  std::erase_if(plan.entries, [&](const PlanEntry &entry) { return !isOurs(request, entry); });
+  std::vector<bool> cutShort(plan.entries.size());
   PlanListener listener;
   listener.begins = [&](size_t entry, const PlanStep &, TuneOptions &options) {
-    int64_t left = request.options.maxTrials - ok - failed;
     if (request.options.maxTrials > 0)
-      options.maxTrials = std::max<int64_t>(1, left);
+      options.maxTrials = request.options.maxTrials - ok - failed;
     watch(options, plan.entries[entry].problem.op,
           fmt::format("[{}/{}] ", entry + 1, plan.entries.size()));
-    // The plan ends where a visit is stopped.
-    static const std::atomic<bool> spent = true;
-    if (request.options.maxTrials > 0 && left <= 0)
-      options.stop = &spent;
   };
   listener.ended = [&](size_t entry, const PlanStep &, const TuneOutcome &outcome) {
+    cutShort[entry] = !outcome.complete;
     keep(plan.entries[entry].problem.op, outcome);
+  };
+  listener.hasEnough = [&] {
+    return request.options.maxTrials > 0 && ok + failed >= request.options.maxTrials;
   };
   TuneOptions base = request.options;
   base.stop = &stopRequested;
@@ -117,14 +125,21 @@ Status TuneRun::tuneModel(ModelPlan &made) {
   progress.clear();
   if (!report)
     return report.takeError();
-  planComplete = report->complete;
-  Result<CoverageReport> covered =
-      coverageOf(plan, database, bench.laboratory->deviceDescription());
+  problemCount = plan.entries.size();
+  for (size_t i = 0; i < problemCount; ++i) {
+    const BudgetReport::Entry &entry = report->entries[i];
+    bool isDone = base.space == SearchSpace::Quick ? entry.quickDone : entry.fullDone;
+    problemsLeft += !isDone || cutShort[i];
+  }
+  Result<std::unique_ptr<Database>> layers = openLayeredDatabase(tool, Database::Mode::ReadOnly);
+  if (!layers)
+    return layers.takeError();
+  Result<CoverageReport> covered = coverageOf(made.plan, **layers, bench.device);
   if (!covered)
     return covered.takeError();
-  coverage = coverageJson(plan, *covered);
+  coverage = coverageJson(made.plan, *covered);
   if (tool.format == Format::Human)
-    fmt::print("{}", describeCoverage(plan, *covered, false));
+    fmt::print("{}", describeCoverage(made.plan, *covered, false));
   return Status();
 }
 
@@ -148,7 +163,10 @@ void TuneRun::tellWhatIsLeft() const {
       limits += fmt::format(" --trials {}", std::max<int64_t>(1, options.maxTrials - ok - failed));
     spdlog::warn("stopped; everything finished is kept, go on with: {}{}", request.resumeCommand,
                  limits);
-  } else if (unfinished > 0 || !planComplete) {
+  } else if (problemsLeft > 0) {
+    spdlog::info("{} of {} problems are not done; go on with: {}", problemsLeft, problemCount,
+                 request.resumeCommand);
+  } else if (problemCount == 0 && unfinished > 0) {
     spdlog::info("{} of {} searches were cut short; go on with: {}", unfinished, results.size(),
                  request.resumeCommand);
   }
@@ -193,12 +211,10 @@ static Result<std::vector<Problem>> problemsOf(const TuneArguments &arguments,
   made = plan.take();
   for (const std::string &note : made->notes)
     spdlog::warn("{}", note);
-  std::erase_if(made->plan.entries, [&](const PlanEntry &entry) {
-    return shardOf(entry.problem, request.shards) != request.shard;
-  });
   std::vector<Problem> problems;
   for (const PlanEntry &entry : made->plan.entries)
-    problems.push_back(entry.problem);
+    if (isOurs(request, entry))
+      problems.push_back(entry.problem);
   return problems;
 }
 
@@ -209,15 +225,17 @@ static VerbResult runTune(const Tool &tool, const TuneArguments &arguments) {
   std::optional<ModelPlan> made;
   bool onlyLooks = arguments.dryRun || arguments.status || !arguments.explainConfig.empty();
   if (onlyLooks) {
-    Result<TargetDesc> target = chooseTarget(tool, arguments, *request);
-    if (!target)
-      return target.takeError();
-    Result<std::vector<Problem>> problems = problemsOf(arguments, *request, *target, made);
+    Result<ChosenTarget> chosen = chooseTarget(tool, arguments, *request);
+    if (!chosen)
+      return chosen.takeError();
+    Result<std::vector<Problem>> problems = problemsOf(arguments, *request, chosen->target, made);
     if (!problems)
       return problems.takeError();
     if (!arguments.explainConfig.empty())
       return explainConfig(tool, problems->front(), arguments.explainConfig);
-    return arguments.status ? showStatus(tool, *problems) : showSpaces(tool, *request, *problems);
+    const ModelPlan *model = made ? &*made : nullptr;
+    return arguments.status ? showStatus(tool, *problems, model, chosen->device)
+                            : showSpaces(tool, *request, *problems, model);
   }
 
   // From here on a signal ends the search, not the process.

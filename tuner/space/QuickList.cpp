@@ -84,6 +84,10 @@ std::string quickListFile(std::string_view family, std::span<const Sweep> sweeps
   for (const Sweep &sweep : sweeps)
     if (sweep.family == family)
       byKind[sweep.opKind].push_back(sweep);
+  // The same text, whatever order they were read in.
+  for (auto &[kind, group] : byKind)
+    std::sort(group.begin(), group.end(),
+              [](const Sweep &a, const Sweep &b) { return a.problem < b.problem; });
   nlohmann::ordered_json lists = nlohmann::ordered_json::object();
   for (const auto &[kind, group] : byKind) {
     nlohmann::ordered_json list;

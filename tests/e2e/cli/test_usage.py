@@ -51,7 +51,8 @@ class UsageTest(CliCase):
                      "frobnicate")
 
     def db_verbs(self):
-        verbs = ["ls", "show", "explain", "merge", "diff", "export", "import", "verify", "gc"]
+        verbs = ["ls", "show", "explain", "merge", "diff", "export", "import", "quick",
+                 "verify", "gc"]
         return verbs + (["audit"] if cli_case.has_compiler() else [])
 
     def test_verbs_of_verbs(self):
