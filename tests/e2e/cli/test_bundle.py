@@ -4,6 +4,7 @@
 
 import json
 import random
+import shlex
 import shutil
 import stat
 import sys
@@ -66,15 +67,41 @@ class BundleTest(CliCase):
         listed = self.ran("bundle", "--list", self.bundle, "--format", "json").json()
         measured = [k for k in listed["kernels"] if k["median_us"] is not None]
         self.assertEqual([k["op"] for k in measured], ["argmax"])
+        winner, = self.ran("db", "ls", "--winners", "--format", "json").json()["records"]
+        self.assertEqual((measured[0]["config"], measured[0]["code_hash"]),
+                         (winner["config_text"], winner["code_hash"]))
+        self.db.unlink()
         out = self.ran(*self.run_arguments("--trust-unsigned")).json()
         self.assertEqual(out["output_ids"], self.case["greedy_ids"])
+        self.assertEqual(out["kernels_compiled"], 0)
 
     def test_unsigned_code_needs_the_users_word(self):
         self.make()
         run = self.zorse(*self.run_arguments())
         self.assertEqual((run.code, run.out), (DATABASE, ""))
-        self.assertRegex(run.err, r"has code that no key in the trust store signed \(.*\); add the "
-                         r"maker's key with --trust FILE, or vouch for it with --trust-unsigned")
+        self.assertRegex(run.err, r"has code that no key in the trust store signed \(.*\); believe the "
+                         r"maker's key with `zorse key trust PUBLIC_KEY` or --trust FILE, or vouch "
+                         r"for the code with --trust-unsigned; bundles of your own are signed once "
+                         r"there is a key \(`zorse key generate`\)")
+        made = self.ran("bundle", "--model", self.model(), "--dtype", "f32", "--context", "64",
+                        "--prefill", "4", "-o", self.bundle)
+        self.assertIn("`zorse key generate` makes one, then bundle again; or vouch for the code: "
+                      f"`zorse run {self.model()} --bundle {self.bundle} --trust-unsigned "
+                      "--prompt TEXT`", made.err)
+
+    def test_the_three_lines_of_the_readme(self):
+        text = (cli_case.SOURCE / "tools" / "zorse" / "README.md").read_text()
+        lines = [line.strip() for line in text.splitlines() if line.startswith("    zorse ")]
+        self.assertEqual([line.split()[1] for line in lines], ["key", "bundle", "run"])
+        for line in lines:
+            words = [str(self.model()) if word == "MODEL_DIR" else word
+                     for word in shlex.split(line)[1:]]
+            run = self.ran(*words)
+            self.assertNotIn("warning", run.err)
+        self.assertTrue(run.out.startswith("Once"), run.out)
+        # Somebody who does not have this key must believe it first.
+        (self.folder / "home" / ".config" / "zorse" / "key").rename(self.folder / "key")
+        self.assertEqual(self.zorse(*words).code, DATABASE)
 
     def test_a_trusted_signature_is_enough(self):
         key, trusted = self.folder / "key", self.folder / "trusted_keys"
