@@ -39,7 +39,7 @@ static std::string tuneCommand(const SlurmArguments &arguments) {
          fmt::format(" --shard \"$shard/{}\" --db \"$file\" --format jsonl", arguments.tasks);
 }
 
-static std::string sbatchLines(const SlurmArguments &arguments) {
+static std::string sbatchLines(const SlurmArguments &arguments, const std::string &folder) {
   std::string lines = fmt::format("#SBATCH --job-name=zorse-tune\n"
                                   "#SBATCH --array=0-{}{}\n"
                                   "#SBATCH --ntasks=1\n"
@@ -55,8 +55,9 @@ static std::string sbatchLines(const SlurmArguments &arguments) {
   // B: only the script gets the signal, which passes it on.
   return lines + fmt::format("#SBATCH --signal=B:TERM@{}\n"
                              "#SBATCH --requeue\n"
-                             "#SBATCH --open-mode=append\n",
-                             arguments.graceSeconds);
+                             "#SBATCH --open-mode=append\n"
+                             "#SBATCH --output={}/log/slurm-%a.out\n",
+                             arguments.graceSeconds, shellWord(folder));
 }
 
 static std::string scriptText(const SlurmArguments &arguments, const std::string &folder) {
@@ -97,8 +98,9 @@ case $code in
 esac
 )sh",
       fmt::arg("script", shellWord(arguments.script)), fmt::arg("folder", shellWord(folder)),
-      fmt::arg("lines", sbatchLines(arguments)), fmt::arg("command", tuneCommand(arguments)),
-      fmt::arg("tasks", arguments.tasks), fmt::arg("restarts", arguments.restarts));
+      fmt::arg("lines", sbatchLines(arguments, folder)),
+      fmt::arg("command", tuneCommand(arguments)), fmt::arg("tasks", arguments.tasks),
+      fmt::arg("restarts", arguments.restarts));
 }
 
 static Status checkArguments(const SlurmArguments &arguments) {
@@ -126,6 +128,12 @@ static VerbResult runSlurm(const Tool &tool, SlurmArguments &arguments) {
     fmt::print("{}", text);
     return 0;
   }
+  // Slurm drops a task whose output has no folder.
+  std::error_code failure;
+  std::filesystem::create_directories(folder + "/log", failure);
+  if (failure)
+    return runtimeError(
+        fmt::format("cannot make the folder {}/log: {}", folder, failure.message()));
   std::span bytes(reinterpret_cast<const uint8_t *>(text.data()), text.size());
   if (Status status = writeFile(arguments.script, bytes); !status)
     return status.takeError();

@@ -33,6 +33,10 @@ def processes_of(word):
             yield int(entry.name)
 
 
+def parent_of(pid):
+    return int((pathlib.Path("/proc") / str(pid) / "stat").read_text().rsplit(")", 1)[1].split()[1])
+
+
 class SlurmTest(cli_case.CliCase):
     @unittest.skipIf(slurm_node.missing(), slurm_node.missing())
     def test_killed_tasks_lose_nothing(self):
@@ -44,17 +48,17 @@ class SlurmTest(cli_case.CliCase):
         cluster = self.folder / "cluster"
         cluster.mkdir()
         with slurm_node.SlurmNode(cluster, cpus=2) as node:
-            job = node.run("sbatch", "--parsable", f"--output={fleet}/log/slurm-%a.out", script,
+            job = node.run("sbatch", "--parsable", script,
                            env={**self.env,
                                 "PATH": f"{pathlib.Path(cli_case.ZORSE).parent}:{slurm_node.PATH}"}
                            ).strip()
-            killed = self.kill_some(node, job, fleet)
+            killed = self.kill_some(node, fleet)
             node.until(lambda: not node.run("squeue", "-h", "-j", job, check=False).strip(),
                        "the array did not end", seconds=900)
         self.assertEqual(len(killed), 4)
         self.check(fleet, killed)
 
-    def kill_some(self, node, job, fleet):
+    def kill_some(self, node, fleet):
         """Two of twenty tasks die by SIGKILL, two are told to stop, each once it has rows."""
         chance = random.Random(SEED)
         fates = [signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGTERM]
@@ -67,23 +71,20 @@ class SlurmTest(cli_case.CliCase):
                 if shard in done or not log.exists() or \
                         log.read_text().count('"event":"trial"') < chance.randint(2, 6):
                     continue
-                pids = list(processes_of(f"{shard}/{TASKS}"))
-                if not pids:
-                    continue
-                done[shard] = fates.pop()
-                if done[shard] == signal.SIGKILL:
-                    for pid in pids:
-                        os.kill(pid, signal.SIGKILL)
-                else:  # as Slurm does ahead of the time limit
-                    node.run("scancel", "--batch", "--signal=TERM", f"{job}_{shard}")
-                break
-            self.release(node, job)
+                for pid in processes_of(f"{shard}/{TASKS}"):
+                    # Ahead of the time limit Slurm signals the script, the tuner's parent.
+                    os.kill(pid if fates[-1] == signal.SIGKILL else parent_of(pid), fates[-1])
+                    done[shard] = fates.pop()
+                    break
+                if not fates:
+                    break
+            self.release(node)
             time.sleep(0.02)
         self.assertFalse(fates, f"seed {SEED}: only {done} could be stopped in time")
         return done
 
     @staticmethod
-    def release(node, job):
+    def release(node):
         """Slurm holds back what was requeued for two minutes."""
         waiting = node.run("squeue", "-h", "-t", "PD", "-o", "%A %r", check=False)
         for line in waiting.splitlines():
@@ -105,8 +106,12 @@ class SlurmTest(cli_case.CliCase):
                 if event["event"] == "trial":
                     acknowledged.append(event)
         self.assertEqual(set(starts), set(range(TASKS)))
-        for shard in killed:
-            self.assertGreater(starts[shard], 1, f"shard {shard} never started again")
+        # A signal may meet a task that is just done; most must have started again.
+        again = [shard for shard in killed if starts[shard] > 1]
+        for shard in set(killed) - set(again):
+            said = (fleet / "log" / f"slurm-{shard}.out").read_text()
+            self.assertIn("complete", said, f"shard {shard} after {killed[shard].name}")
+        self.assertGreaterEqual(len(again), 2)
 
         merged = fleet / "tuned.db"
         self.ran("db", "merge", merged, *sorted(fleet.glob("shard-*.db")))
@@ -118,7 +123,7 @@ class SlurmTest(cli_case.CliCase):
         self.assertEqual(lost, [], f"{len(lost)} of {len(acknowledged)} acknowledged rows are lost")
         self.assertGreater(len(acknowledged), 5 * TASKS)
         print(f"{len(acknowledged)} acknowledged, {len(rows)} rows, {len(killed)} of {TASKS} tasks "
-              f"stopped on the way, 0 lost", file=sys.stderr)
+              f"stopped on the way, {len(again)} began again, 0 lost", file=sys.stderr)
 
         # The union of the shards is the whole: nothing is left to tune.
         left = self.ran("tune", "--model", self.model(), "--space", "quick", "--batch", "1,4",
