@@ -217,6 +217,8 @@ Result<int64_t> SqliteDatabase::markStaleRunning() {
 
 Result<std::vector<std::string>> SqliteDatabase::verify() { return findFaults(*connection); }
 
+Result<std::vector<std::string>> SqliteDatabase::remarks() { return findRemarks(*connection); }
+
 Status SqliteDatabase::setStale(int64_t id, std::string_view reason) {
   if (Status status = requireWritable("mark a trial stale"); !status)
     return status;

@@ -87,9 +87,12 @@ public:
   Result<std::vector<KernelRecord>> winners(const OpDesc &op, const TargetDesc &target,
                                             std::string_view device) override;
   Result<std::vector<KernelRecord>> list(const RecordFilter &filter) override;
-  Result<std::vector<std::string>> verify() override;
+  Result<std::vector<std::string>> verify() override { return ofEach(&Database::verify); }
+  Result<std::vector<std::string>> remarks() override { return ofEach(&Database::remarks); }
 
 private:
+  using Look = Result<std::vector<std::string>> (Database::*)();
+  Result<std::vector<std::string>> ofEach(Look look);
   Database *user() {
     return !layers.empty() && layers.front().name == "user" ? layers.front().database.get()
                                                             : nullptr;
@@ -232,15 +235,15 @@ Result<std::vector<KernelRecord>> LayeredDatabase::list(const RecordFilter &filt
   return all;
 }
 
-Result<std::vector<std::string>> LayeredDatabase::verify() {
+Result<std::vector<std::string>> LayeredDatabase::ofEach(Look look) {
   std::vector<std::string> all;
   for (const Layer &layer : layers) {
-    Result<std::vector<std::string>> faults = layer.database->verify();
-    if (!faults)
-      return faults;
-    for (std::string &fault : *faults)
-      all.push_back(layer.name == "user" ? std::move(fault)
-                                         : fmt::format("{} layer: {}", layer.name, fault));
+    Result<std::vector<std::string>> found = (layer.database.get()->*look)();
+    if (!found)
+      return found;
+    for (std::string &sentence : *found)
+      all.push_back(layer.name == "user" ? std::move(sentence)
+                                         : fmt::format("{} layer: {}", layer.name, sentence));
   }
   return all;
 }
@@ -265,8 +268,19 @@ Result<std::unique_ptr<Database>> Database::openForeign(const std::string &path,
   return std::unique_ptr<Database>(database.take());
 }
 
+static std::string sayLeftOut(const std::string &name, const std::string &path,
+                              const Error &error) {
+  bool isSite = name == "site";
+  return fmt::format("the {} database {} cannot be read and is left out, so none of its kernels "
+                     "are used: {}; {}, or {}",
+                     name, path, error.message,
+                     isSite ? "restore a sound copy" : "install zorse again",
+                     isSite ? "unset ZORSE_SITE_DB" : "name a sound copy with ZORSE_SHIPPED_DB");
+}
+
 Result<std::unique_ptr<Database>> openLayers(const LayerPaths &paths, const TrustStore &trust,
-                                             Database::Mode mode) {
+                                             Database::Mode mode,
+                                             std::vector<std::string> *leftOut) {
   auto isThere = [](const std::string &path) {
     std::error_code ignored;
     return !path.empty() && std::filesystem::exists(path, ignored);
@@ -284,6 +298,10 @@ Result<std::unique_ptr<Database>> openLayers(const LayerPaths &paths, const Trus
     if (!isThere(*path))
       continue;
     Result<std::unique_ptr<SqliteDatabase>> database = openForeignDatabase(*path, trust);
+    if (!database && leftOut) {
+      leftOut->push_back(sayLeftOut(name, *path, database.error()));
+      continue;
+    }
     if (!database)
       return database.takeError();
     layers.push_back({name, database.take()});

@@ -41,6 +41,7 @@ public:
   Result<std::vector<KernelRecord>> list(const RecordFilter &filter) override;
   Result<int64_t> markStaleRunning() override;
   Result<std::vector<std::string>> verify() override;
+  Result<std::vector<std::string>> remarks() override;
   std::string path() const override { return connection->path(); }
 
   Status setStale(int64_t id, std::string_view reason) override;

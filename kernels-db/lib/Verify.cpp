@@ -68,22 +68,35 @@ static Status findContentFaults(const Connection &connection, std::vector<std::s
                           if (Result<CodeObject> object = readCode(connection, row); !object)
                             faults.push_back(object.error().message);
                         });
-  if (status)
-    status = forEachRow(connection,
-                        "SELECT trial.id, op.kind, config.text, trial.code_hash FROM best "
-                        "JOIN trial ON trial.id = best.trial_id JOIN op ON op.id = trial.op_id "
-                        "JOIN target ON target.id = trial.target_id "
-                        "JOIN config ON config.id = trial.config_id "
-                        "LEFT JOIN code_object o ON o.code_hash = trial.code_hash AND "
-                        "o.op_hash = op.hash AND o.arch = target.arch AND "
-                        "o.config_text = config.text "
-                        "WHERE o.code_hash IS NULL ORDER BY trial.id",
-                        [&](const Statement &row) {
-                          faults.push_back(fmt::format(
-                              "trial {} wins for {} with {}, but its code {} is not stored",
-                              row.integer(0), row.text(1), row.text(2), row.text(3)));
-                        });
   return status;
+}
+
+// No row tells whether code was ever stored for it: rows of text, of shards and of simulations come
+// without. So a winner without a code object is complete as a row; a code object whose bytes are
+// absent or changed is a fault, which findContentFaults() reports.
+Result<std::vector<std::string>> findRemarks(const Connection &connection) {
+  int64_t count = 0;
+  std::string first;
+  Status status = forEachRow(
+      connection,
+      "SELECT trial.id, op.kind, config.text, trial.code_hash FROM best "
+      "JOIN trial ON trial.id = best.trial_id JOIN op ON op.id = trial.op_id "
+      "JOIN target ON target.id = trial.target_id JOIN config ON config.id = trial.config_id "
+      "LEFT JOIN code_object o ON o.code_hash = trial.code_hash AND o.op_hash = op.hash AND "
+      "o.arch = target.arch AND o.config_text = config.text "
+      "WHERE o.code_hash IS NULL ORDER BY trial.id",
+      [&](const Statement &row) {
+        if (count++ == 0)
+          first = fmt::format("trial {}, {} with {}", row.integer(0), row.text(1), row.text(2));
+      });
+  if (!status)
+    return status.takeError();
+  if (count == 0)
+    return std::vector<std::string>();
+  return std::vector<std::string>{fmt::format(
+      "the code of {} winners is not stored ({}{}); `zorse run` and `zorse bundle` build it again, "
+      "`zorse db audit --rebuild` does so ahead",
+      count, count == 1 ? "" : "the first: ", first)};
 }
 
 Result<std::vector<std::string>> findFaults(const Connection &connection) {

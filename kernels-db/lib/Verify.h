@@ -26,4 +26,7 @@ Result<CodeObject> readCode(const Connection &connection, const Statement &row);
 /// Every fault of the file, in words; empty if it is sound.
 Result<std::vector<std::string>> findFaults(const Connection &connection);
 
+/// What is no fault but worth telling, in words: winners without code.
+Result<std::vector<std::string>> findRemarks(const Connection &connection);
+
 } // namespace zorse::db

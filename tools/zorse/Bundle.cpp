@@ -59,6 +59,34 @@ std::string Bundle::fact(const std::string &name) const {
   return found == manifest.end() ? "" : found->second;
 }
 
+const KernelRecord *Bundle::replacementOf(const KernelRecord &row) const {
+  if (!row.measurement)
+    return nullptr;
+  if (Result<std::optional<StoredCode>> own = opened->inspectCode(row); !own.ok() || *own)
+    return nullptr;
+  for (const KernelRecord &other : rows)
+    if (!other.measurement && other.state == TrialState::Ok && other.opJson == row.opJson &&
+        other.arch == row.arch && other.tuningPoint == row.tuningPoint &&
+        other.configText == row.configText && other.codeHash != row.codeHash)
+      return &other;
+  return nullptr;
+}
+
+Result<CodeObject> Bundle::otherCode(const KernelRecord &winner) const {
+  const KernelRecord *row = replacementOf(winner);
+  if (!row)
+    return Error{ErrorCode::Database, fmt::format("{} has no code for {} {}", opened->path(),
+                                                  winner.opKind, winner.configText)};
+  Result<std::optional<CodeObject>> code = opened->loadCode(*row);
+  if (!code)
+    return code.takeError();
+  if (!*code)
+    return Error{ErrorCode::Database,
+                 fmt::format("{}: the code of {} {} is not stored or not trusted", opened->path(),
+                             row->opKind, row->configText)};
+  return std::move(**code);
+}
+
 Status Bundle::checkFor(const ModelConfig &config, DType dtype, int64_t passTokens,
                         const TargetDesc &target) const {
   const std::string path = opened->path();
@@ -90,11 +118,18 @@ Status Bundle::checkFor(const ModelConfig &config, DType dtype, int64_t passToke
     Result<std::optional<CodeObject>> code = opened->loadCode(row);
     if (!code)
       return code.takeError();
+    if (!*code && replacementOf(row))
+      continue; // its own row is checked
+    Result<std::optional<StoredCode>> stored = opened->inspectCode(row);
+    if (!*code && stored.ok() && !*stored)
+      return notSound(path, fmt::format("the code {} of {} {} is not stored", row.codeHash,
+                                        row.opKind, row.configText));
     if (!*code)
       return Error{ErrorCode::Database,
-                   fmt::format("{} has code that no key in the trust store signed ({} {}); add the "
-                               "maker's key with --trust FILE, or vouch for it with "
-                               "--trust-unsigned",
+                   fmt::format("{} has code that no key in the trust store signed ({} {}); believe "
+                               "the maker's key with `zorse key trust PUBLIC_KEY` or --trust FILE, "
+                               "or vouch for the code with --trust-unsigned; bundles of your own "
+                               "are signed once there is a key (`zorse key generate`)",
                                path, row.opKind, row.configText)};
   }
   return Status();
@@ -106,7 +141,7 @@ Result<CodeObject> Bundle::untuned(const OpDesc &op, const Sizes &sizes,
   double nearestDistance = HUGE_VAL;
   for (const KernelRecord &row : rows) {
     if (row.opJson != op.canonicalJson() || row.arch != target.arch ||
-        row.state != TrialState::Ok || row.codeHash.empty())
+        row.state != TrialState::Ok || row.codeHash.empty() || replacementOf(row))
       continue;
     Result<nlohmann::json> point = parseStrictJson(row.tuningPoint);
     if (!point || !point->is_object())
@@ -139,7 +174,7 @@ Result<std::map<std::string, int64_t>> Bundle::origins() const {
   std::map<std::string, int64_t> counts;
   std::set<std::string> seen;
   for (const KernelRecord &row : rows) {
-    if (!seen.insert(row.opJson + row.configText + row.codeHash).second)
+    if (replacementOf(row) || !seen.insert(row.opJson + row.configText + row.codeHash).second)
       continue;
     Result<std::optional<StoredCode>> code = opened->inspectCode(row);
     if (!code)

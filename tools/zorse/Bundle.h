@@ -30,7 +30,8 @@ inline constexpr const char *kind = "kind", *arch = "arch", *computeUnits = "com
                             *contexts = "context", *prefills = "prefill", *maxLen = "max_len",
                             *numSlots = "num_slots", *passTokens = "pass_tokens",
                             *tuned = "kernels_tuned", *nearest = "kernels_nearest",
-                            *defaults = "kernels_default", *contentHash = "content_hash";
+                            *defaults = "kernels_default", *rebuilt = "winners_rebuilt",
+                            *differing = "winners_differing", *contentHash = "content_hash";
 } // namespace fact
 inline constexpr const char *bundleKind = "zorse kernel bundle";
 
@@ -51,6 +52,11 @@ public:
   const std::map<std::string, std::string> &facts() const { return manifest; }
   std::string fact(const std::string &name) const;
   const std::vector<KernelRecord> &records() const { return rows; }
+  /// Of a winner that is other code now than was measured: the row of the code that is launched,
+  /// which claims no time. Null for all other rows.
+  const KernelRecord *replacementOf(const KernelRecord &row) const;
+  /// The code that is launched for such a winner. The rebuild handler of a dispatcher.
+  Result<CodeObject> otherCode(const KernelRecord &winner) const;
   /// Code objects by whose word they rest on: "signed", "foreign", "built".
   Result<std::map<std::string, int64_t>> origins() const;
 
@@ -60,21 +66,39 @@ private:
   std::vector<KernelRecord> rows;
 };
 
-/// Makes the code of an op at these sizes with the default configuration.
-using MakeDefault = std::function<Result<CodeObject>(const OpDesc &op, const Sizes &sizes)>;
+/// A kernel that the databases lack: the code of a winner, or the defaults at the op's sizes.
+struct LackedKernel {
+  OpDesc op; ///< at its tuning point
+  std::optional<KernelRecord> winner;
+};
+
+/// Makes what the databases lack.
+class BundleCompiler {
+public:
+  virtual ~BundleCompiler() = default;
+  /// Compiles these ahead, together. What fails is told by the calls below.
+  virtual Status prepare(const std::vector<LackedKernel> &kernels) = 0;
+  virtual Result<CodeObject> make(const OpDesc &op) = 0;
+  virtual Result<CodeObject> makeAgain(const OpDesc &op, const KernelRecord &winner) = 0;
+};
 
 struct BundleCounts {
   int64_t tuned = 0, nearest = 0, defaults = 0; ///< buckets of the plan
-  int64_t kernels = 0;                          ///< rows in the file
+  int64_t rebuilt = 0;                          ///< winners whose code was not there
+  int64_t differing = 0;                        ///< of these, other code than was measured
+  std::vector<std::string> notes;               ///< winners that were passed over, and why
+  int64_t kernels = 0;                          ///< with code
   int64_t signedCode = 0;
   std::string contentHash;
 };
 
-/// Writes a bundle, all of it or nothing. `makeDefault` is called for buckets of ops without any
-/// tuned kernel; without it they are an error. `key` may be null.
+/// Writes a bundle, all of it or nothing: for each bucket what `run` would launch on `device` (as
+/// in Measurement::device; empty: on any). A winner without code is built again; if that gives
+/// other code than was measured, its row stays as it is and the code gets a row without a time.
+/// `compiler` may be null; then a bucket that needs it is an error. `key` may be null.
 Result<BundleCounts> writeBundle(const std::string &path, const ModelPlan &plan,
-                                 const TargetDesc &target, Database &from,
-                                 const MakeDefault &makeDefault,
-                                 const std::string &compilerRevision, const SigningKey *key);
+                                 const TargetDesc &target, Database &from, std::string_view device,
+                                 BundleCompiler *compiler, const std::string &compilerRevision,
+                                 const SigningKey *key);
 
 } // namespace zorse::tool

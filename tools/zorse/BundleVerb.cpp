@@ -5,6 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Bundle.h"
+#include "DatabaseChoice.h"
 #include "Verbs.h"
 
 #include "zorse/device/Device.h"
@@ -32,18 +33,20 @@ struct BundleArguments {
 
 } // namespace
 
-static Json recordLine(const KernelRecord &row) {
+static Json recordLine(const Bundle &bundle, const KernelRecord &row) {
   Json json = {{"op", row.opKind},
                {"tuning_point", Json::parse(row.tuningPoint)},
                {"config", row.configText},
                {"code_hash", row.codeHash}};
   json["median_us"] = row.measurement ? Json(row.measurement->medianUs) : Json();
+  // The time is one of other code than is launched.
+  if (const KernelRecord *launched = bundle.replacementOf(row))
+    json["launched_code_hash"] = launched->codeHash;
   return json;
 }
 
 static VerbResult listBundle(const Tool &tool, const BundleArguments &arguments) {
-  Result<TrustStore> trust =
-      TrustStore::read(arguments.trust.empty() ? tool.environment.trustFile : arguments.trust);
+  Result<TrustStore> trust = trustForBundles(tool, arguments.trust);
   if (!trust)
     return trust.takeError();
   Result<Bundle> bundle = Bundle::open(arguments.listed, *trust, false);
@@ -61,18 +64,76 @@ static VerbResult listBundle(const Tool &tool, const BundleArguments &arguments)
       json["code"][origin] = count;
     json["kernels"] = Json::array();
     for (const KernelRecord &row : bundle->records())
-      json["kernels"].push_back(recordLine(row));
+      json["kernels"].push_back(recordLine(*bundle, row));
     printJson(json);
     return 0;
   }
   for (const auto &[name, value] : bundle->facts())
     fmt::print("{:<20} {}\n", name, value);
   for (const KernelRecord &row : bundle->records())
-    fmt::print("  {:<22} {:<60} {} {}\n", row.opKind, row.tuningPoint, row.configText,
-               row.measurement ? formatSeconds(row.measurement->medianUs * 1e-6) : "not tuned");
+    fmt::print("  {:<22} {:<60} {} {}{}\n", row.opKind, row.tuningPoint, row.configText,
+               row.measurement ? formatSeconds(row.measurement->medianUs * 1e-6) : "not measured",
+               bundle->replacementOf(row) ? " of other code than is launched" : "");
   for (const auto &[origin, count] : *origins)
     spdlog::info("{} code objects are {}", count, origin);
   return 0;
+}
+
+#ifdef ZORSE_HAS_COMPILER
+namespace {
+
+/// Compiles for a bundle, and remembers in the user's database.
+class MakerForBundle final : public BundleCompiler {
+public:
+  MakerForBundle(const Tool &tool, const TargetDesc &target, Database &database)
+      : tool(tool), maker(target, database) {}
+
+  Status prepare(const std::vector<LackedKernel> &kernels) override {
+    std::vector<KernelMaker::Wanted> wanted;
+    for (const LackedKernel &kernel : kernels)
+      wanted.push_back({kernel.op, kernel.winner});
+    Progress progress(tool);
+    Status status = maker.prepare(wanted, tool.environment.threads, progress);
+    return stopRequested ? Status(stopped()) : status;
+  }
+  Result<CodeObject> make(const OpDesc &op) override {
+    if (stopRequested)
+      return stopped();
+    return maker.make(op, op.tuningPoint());
+  }
+  Result<CodeObject> makeAgain(const OpDesc &op, const KernelRecord &winner) override {
+    if (stopRequested)
+      return stopped();
+    return maker.makeAgain(op, winner);
+  }
+
+private:
+  static Error stopped() { return {ErrorCode::Interrupted, "stopped; nothing was written"}; }
+
+  const Tool &tool;
+  KernelMaker maker;
+};
+
+} // namespace
+#endif
+
+/// What stands between the file and its being run: nothing, or a word of the user.
+static void sayHowToRun(const BundleArguments &arguments, const SigningKey *key, bool isOwn) {
+  const std::string run =
+      fmt::format("zorse run {} --bundle {}", arguments.plan.modelDir, arguments.output);
+  if (!key)
+    spdlog::warn(
+        "the code is not signed, for there is no key: `zorse key generate` makes one, then "
+        "bundle again; or vouch for the code: `{} --trust-unsigned --prompt TEXT`",
+        run);
+  else if (isOwn)
+    spdlog::info("signed with your key: `{} --prompt TEXT` launches it; others first say `zorse "
+                 "key trust {}`",
+                 run, key->publicKey);
+  else
+    spdlog::info("signed with {}: who says `zorse key trust {}` can launch it with `{} --prompt "
+                 "TEXT`",
+                 arguments.key, key->publicKey, run);
 }
 
 static VerbResult makeBundle(const Tool &tool, const BundleArguments &arguments) {
@@ -81,11 +142,13 @@ static VerbResult makeBundle(const Tool &tool, const BundleArguments &arguments)
   Result<TargetDesc> target = findTarget(arguments.arch);
   if (!target)
     return target.takeError();
+  std::string device; // whose times come first; a GPU need not be here
   if (arguments.arch == "host") {
     Result<std::unique_ptr<Device>> host = createHostDevice({tool.environment.threads, false});
     if (!host)
       return host.takeError();
     target = (*host)->target();
+    device = (*host)->description();
   }
   std::optional<SigningKey> key;
   std::string keyFile = arguments.key;
@@ -103,31 +166,30 @@ static VerbResult makeBundle(const Tool &tool, const BundleArguments &arguments)
     return plan.takeError();
   for (const std::string &note : plan->notes)
     spdlog::warn("{}", note);
-  MakeDefault makeDefault;
+  std::vector<std::string> leftOut;
 #ifdef ZORSE_HAS_COMPILER
   Result<std::unique_ptr<Database>> database =
-      Database::open(tool.databasePath, Database::Mode::ReadWrite);
+      openLayeredDatabase(tool, Database::Mode::ReadWrite, &leftOut);
   if (!database)
     return database.takeError();
-  KernelMaker maker(*target, **database);
   watchSignals();
-  makeDefault = [&](const OpDesc &op, const Sizes &sizes) -> Result<CodeObject> {
-    if (stopRequested)
-      return Error{ErrorCode::Interrupted, "stopped; nothing was written"};
-    return maker.make(op, sizes);
-  };
+  MakerForBundle maker(tool, *target, **database);
+  BundleCompiler *compiler = &maker;
   const std::string revision = compilerRevision();
 #else
   Result<std::unique_ptr<Database>> database =
-      Database::open(tool.databasePath, Database::Mode::ReadOnly);
+      openLayeredDatabase(tool, Database::Mode::ReadOnly, &leftOut);
   if (!database)
     return database.takeError();
+  BundleCompiler *compiler = nullptr;
   const std::string revision = "none";
 #endif
-  Result<BundleCounts> counts = writeBundle(arguments.output, *plan, *target, **database,
-                                            makeDefault, revision, key ? &*key : nullptr);
+  Result<BundleCounts> counts = writeBundle(arguments.output, *plan, *target, **database, device,
+                                            compiler, revision, key ? &*key : nullptr);
   if (!counts)
     return counts.takeError();
+  for (const std::string &note : counts->notes)
+    spdlog::warn("{}", note);
   const auto bytes = static_cast<int64_t>(std::filesystem::file_size(arguments.output));
   if (tool.isJson())
     printJson({{"schema_version", 1},
@@ -137,6 +199,10 @@ static VerbResult makeBundle(const Tool &tool, const BundleArguments &arguments)
                {"buckets_tuned", counts->tuned},
                {"buckets_nearest", counts->nearest},
                {"buckets_default", counts->defaults},
+               {"winners_rebuilt", counts->rebuilt},
+               {"winners_differing", counts->differing},
+               {"notes", counts->notes},
+               {"layers_left_out", leftOut},
                {"signed", counts->signedCode},
                {"content_hash", counts->contentHash}});
   else
@@ -145,9 +211,10 @@ static VerbResult makeBundle(const Tool &tool, const BundleArguments &arguments)
                arguments.output, counts->kernels, formatBytes(static_cast<double>(bytes)),
                counts->tuned + counts->nearest + counts->defaults, counts->tuned, counts->nearest,
                counts->defaults);
-  if (!key)
-    spdlog::warn("the code is not signed (--key FILE): `zorse run --bundle` will ask for "
-                 "--trust-unsigned");
+  if (counts->rebuilt > 0)
+    spdlog::info("built the code of {} winners again; {} of them are other code than was measured",
+                 counts->rebuilt, counts->differing);
+  sayHowToRun(arguments, key ? &*key : nullptr, keyFile == tool.environment.keyFile);
   return 0;
 }
 
@@ -155,6 +222,7 @@ void addBundle(CLI::App &app, Tool &tool) {
   auto arguments = std::make_shared<BundleArguments>();
   CLI::App *verb =
       addVerb(app, tool, "bundle", "Puts all kernels of a model into one file.",
+              "  zorse key generate\n"
               "  zorse bundle --model MODEL_DIR --batch 1..8 --context 512..8K -o model.zorse\n"
               "  zorse bundle --list model.zorse\n"
               "  zorse run MODEL_DIR --bundle model.zorse --prompt \"Once upon a time\"");

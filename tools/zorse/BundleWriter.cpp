@@ -5,9 +5,13 @@
 //
 //===----------------------------------------------------------------------===//
 #include "Bundle.h"
-#include "PlanReport.h"
 
+#include "zorse/desc/StrictJson.h"
+#include "zorse/dispatch/Dispatcher.h"
+
+#include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <ctime>
 #include <fcntl.h>
@@ -15,6 +19,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <set>
+#include <tuple>
 #include <unistd.h>
 
 namespace zorse::tool {
@@ -50,60 +55,171 @@ struct Content {
   std::vector<KernelRecord> records;
   std::vector<CodeObject> objects;
   std::set<std::string> keys;
+  std::set<std::pair<std::string, int64_t>> rebuilt, differing; ///< winners, by layer and id
   BundleCounts counts;
 
-  void add(KernelRecord record, CodeObject code) {
+  void add(KernelRecord record, std::optional<CodeObject> code) {
     if (!keys.insert(record.opJson + record.tuningPoint + record.configText + record.codeHash)
              .second)
       return;
     record.id = 0;
     record.layer.clear();
     records.push_back(std::move(record));
-    objects.push_back(std::move(code));
+    if (code)
+      objects.push_back(std::move(*code));
   }
 };
 
 } // namespace
 
+/// A winner with the op at the sizes that it was tuned for.
+struct Winner {
+  OpDesc op;
+  KernelRecord record;
+};
+
+/// In the order in which the dispatcher tries them: the nearest sizes, then compute units.
+static Result<std::vector<Winner>> winnersFor(const OpDesc &op, const TargetDesc &target,
+                                              Database &from, std::string_view device) {
+  Result<std::vector<KernelRecord>> records = from.winners(op, target, device);
+  if (!records)
+    return records.takeError();
+  struct Entry {
+    double sizes, units;
+    Winner winner;
+  };
+  std::vector<Entry> entries;
+  for (KernelRecord &record : *records) {
+    Result<nlohmann::json> point = parseStrictJson(record.tuningPoint);
+    if (!point || !point->is_object())
+      continue;
+    Sizes tunedAt;
+    for (const auto &[name, value] : point->items())
+      if (value.is_number_integer())
+        tunedAt[name] = value.get<int64_t>();
+    double sizes = tuningDistance(op.tuningPoint(), tunedAt);
+    double units = tuningDistance({{"", target.computeUnits}}, {{"", record.computeUnits}});
+    if (std::isfinite(sizes))
+      entries.push_back({sizes, units, {op.withTuningPoint(tunedAt), std::move(record)}});
+  }
+  std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) {
+    return std::tuple(a.sizes, a.units, a.winner.record.id) <
+           std::tuple(b.sizes, b.units, b.winner.record.id);
+  });
+  std::vector<Winner> winners;
+  for (Entry &entry : entries)
+    winners.push_back(std::move(entry.winner));
+  return winners;
+}
+
+/// The stored code of a winner, if it may be launched. Damaged code is as good as none.
+static std::optional<CodeObject> storedCode(Database &from, const KernelRecord &record) {
+  Result<std::optional<CodeObject>> code = from.loadCode(record);
+  return code.ok() ? std::move(*code) : std::optional<CodeObject>();
+}
+
+/// A row of code that was compiled and never measured.
+static KernelRecord rowOf(const OpDesc &op, const TargetDesc &target, const CodeObject &code) {
+  KernelRecord record;
+  record.opKind = op.kind();
+  record.opJson = op.canonicalJson();
+  record.arch = target.arch;
+  record.computeUnits = target.computeUnits;
+  record.tuningPoint = op.tuningPointJson();
+  record.configText = code.configText;
+  record.compilerRevision = code.compilerRevision;
+  record.codeHash = code.codeHash().hex();
+  record.state = TrialState::Ok;
+  return record;
+}
+
+/// Builds the winner again and adds it; an error if it cannot be built.
+static Status addRebuilt(const Winner &winner, const TargetDesc &target, BundleCompiler &compiler,
+                         Content &content) {
+  Result<CodeObject> code = compiler.makeAgain(winner.op, winner.record);
+  if (!code)
+    return code.takeError();
+  std::pair key(winner.record.layer, winner.record.id);
+  content.counts.rebuilt += content.rebuilt.insert(key).second;
+  if (code->codeHash().hex() == winner.record.codeHash) {
+    content.add(winner.record, code.take());
+    return Status();
+  }
+  content.counts.differing += content.differing.insert(key).second;
+  content.add(winner.record, std::nullopt); // its time stands, for the code that it was taken of
+  KernelRecord row = rowOf(winner.op, target, *code);
+  row.configText = winner.record.configText;
+  content.add(std::move(row), code.take());
+  return Status();
+}
+
 /// What `run` would launch for each bucket: its winner, the nearest one, or the defaults.
 static Result<Content> collect(const ModelPlan &made, const TargetDesc &target, Database &from,
-                               const MakeDefault &makeDefault) {
-  Result<CoverageReport> coverage = coverageOf(made.plan, from, {});
-  if (!coverage)
-    return coverage.takeError();
+                               std::string_view device, BundleCompiler *compiler) {
   Content content;
+  std::vector<std::vector<Winner>> winners;
+  std::vector<LackedKernel> lacked;
+  std::set<std::pair<std::string, int64_t>> withoutCode; // winners, by layer and id
+  for (const PlanEntry &entry : made.plan.entries) {
+    const OpDesc &op = entry.problem.op;
+    Result<std::vector<Winner>> found = winnersFor(op, target, from, device);
+    if (!found)
+      return found.takeError();
+    if (found->empty())
+      lacked.push_back({op, std::nullopt});
+    else if (!storedCode(from, found->front().record)) {
+      lacked.push_back({found->front().op, found->front().record});
+      withoutCode.insert({found->front().record.layer, found->front().record.id});
+    }
+    winners.push_back(found.take());
+  }
+  if (compiler)
+    if (Status status = compiler->prepare(lacked); !status)
+      return status.takeError();
+  std::set<std::string> noted;
   for (size_t i = 0; i < made.plan.entries.size(); ++i) {
     const OpDesc &op = made.plan.entries[i].problem.op;
-    const Cover &cover = coverage->entries[i];
-    if (cover.record) {
-      Result<std::optional<CodeObject>> code = from.loadCode(*cover.record);
-      if (code.ok() && *code) {
-        ++(cover.state == CoverState::Covered ? content.counts.tuned : content.counts.nearest);
-        content.add(*cover.record, std::move(**code));
-        continue;
+    bool isDone = false;
+    for (const Winner &winner : winners[i]) {
+      Status status;
+      // prepare() has stored the code of those that are what was measured.
+      std::pair key(winner.record.layer, winner.record.id);
+      if (withoutCode.contains(key))
+        content.counts.rebuilt += content.rebuilt.insert(key).second;
+      if (std::optional<CodeObject> code = storedCode(from, winner.record))
+        content.add(winner.record, std::move(*code));
+      else if (compiler)
+        status = addRebuilt(winner, target, *compiler, content);
+      else
+        status = usageError("its code is not stored or not trusted, and this zorse was built "
+                            "without the compiler");
+      if (!status && status.error().code == ErrorCode::Interrupted)
+        return status.takeError();
+      if (status) {
+        ++(winner.record.tuningPoint == op.tuningPointJson() ? content.counts.tuned
+                                                             : content.counts.nearest);
+        isDone = true;
+        break;
       }
+      std::string note =
+          fmt::format("{}: the winner {} at {} was passed over: {}", op.kind(),
+                      winner.record.configText, winner.record.tuningPoint, status.error().message);
+      if (noted.insert(note).second)
+        content.counts.notes.push_back(std::move(note));
     }
-    if (!makeDefault)
+    if (isDone)
+      continue;
+    if (!compiler)
       return usageError(fmt::format("{} has no tuned kernel for {} at {}, and this zorse was built "
                                     "without the compiler; tune it first",
                                     from.path(), op.kind(), op.tuningPointJson()));
-    Result<CodeObject> code = makeDefault(op, op.tuningPoint());
+    Result<CodeObject> code = compiler->make(op);
     if (!code)
       return code.takeError();
     ++content.counts.defaults;
-    KernelRecord record;
-    record.opKind = op.kind();
-    record.opJson = op.canonicalJson();
-    record.arch = target.arch;
-    record.computeUnits = target.computeUnits;
-    record.tuningPoint = op.tuningPointJson();
-    record.configText = code->configText;
-    record.compilerRevision = code->compilerRevision;
-    record.codeHash = code->codeHash().hex();
-    record.state = TrialState::Ok;
-    content.add(std::move(record), code.take());
+    content.add(rowOf(op, target, *code), code.take());
   }
-  content.counts.kernels = static_cast<int64_t>(content.records.size());
+  content.counts.kernels = static_cast<int64_t>(content.objects.size());
   return content;
 }
 
@@ -157,6 +273,8 @@ static Result<std::map<std::string, std::string>> makeFacts(const ModelPlan &mad
       {fact::tuned, std::to_string(counts.tuned)},
       {fact::nearest, std::to_string(counts.nearest)},
       {fact::defaults, std::to_string(counts.defaults)},
+      {fact::rebuilt, std::to_string(counts.rebuilt)},
+      {fact::differing, std::to_string(counts.differing)},
       {fact::contentHash, counts.contentHash}};
 }
 
@@ -181,10 +299,10 @@ static Status putInPlace(const std::string &made, const std::string &path) {
 }
 
 Result<BundleCounts> writeBundle(const std::string &path, const ModelPlan &plan,
-                                 const TargetDesc &target, Database &from,
-                                 const MakeDefault &makeDefault,
-                                 const std::string &compilerRevision, const SigningKey *key) {
-  Result<Content> content = collect(plan, target, from, makeDefault);
+                                 const TargetDesc &target, Database &from, std::string_view device,
+                                 BundleCompiler *compiler, const std::string &compilerRevision,
+                                 const SigningKey *key) {
+  Result<Content> content = collect(plan, target, from, device, compiler);
   if (!content)
     return content.takeError();
   BundleCounts counts = content->counts;

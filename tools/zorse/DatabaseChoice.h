@@ -9,13 +9,20 @@
 #include "Tool.h"
 
 #include "zorse/db/Database.h"
+#include "zorse/db/Trust.h"
 
 namespace zorse::tool {
 
 /// The user's database (--db) over the site's and the one that came with this program.
 LayerPaths layerPaths(const Tool &tool);
 
-/// Opens them with the keys that the user trusts; warns of what endangers the user's.
-Result<std::unique_ptr<Database>> openLayeredDatabase(const Tool &tool, Database::Mode mode);
+/// Opens them with the keys that the user trusts; warns of what endangers the user's. A site or
+/// shipped database that cannot be read is left out with a warning, which `leftOut` gets too.
+Result<std::unique_ptr<Database>> openLayeredDatabase(const Tool &tool, Database::Mode mode,
+                                                      std::vector<std::string> *leftOut = nullptr);
+
+/// Whose code is launched from a bundle: that of the keys in `file` (empty: the user's trust store)
+/// and what the user's own key signed.
+Result<TrustStore> trustForBundles(const Tool &tool, const std::string &file);
 
 } // namespace zorse::tool

@@ -25,16 +25,24 @@ static VerbResult runVerify(const Tool &tool, bool repair) {
   Result<std::vector<std::string>> faults = (*database)->verify();
   if (!faults)
     return faults.takeError();
+  Result<std::vector<std::string>> remarks = std::vector<std::string>();
+  if (faults->empty()) // else there are other worries, and it may not be readable
+    remarks = (*database)->remarks();
+  if (!remarks)
+    return remarks.takeError();
   if (tool.isJson()) {
     printJson({{"schema_version", 1},
                {"database", (*database)->path()},
                {"sound", faults->empty()},
-               {"faults", *faults}});
+               {"faults", *faults},
+               {"remarks", *remarks}});
   } else {
     for (const std::string &fault : *faults)
       fmt::print("{}\n", fault);
     if (faults->empty())
       fmt::print("{} is sound\n", (*database)->path());
+    for (const std::string &remark : *remarks)
+      fmt::print("remark: {}\n", remark);
   }
   return faults->empty() ? 0 : static_cast<int>(ErrorCode::Database);
 }

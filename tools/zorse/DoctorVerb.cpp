@@ -127,6 +127,10 @@ static Json databaseJson(const std::string &path) {
   if (!faults->empty())
     json["state"] = "faulty";
   json["faults"] = *faults;
+  json["remarks"] = Json::array();
+  if (faults->empty())
+    if (Result<std::vector<std::string>> remarks = (*database)->remarks(); remarks)
+      json["remarks"] = *remarks;
   return json;
 }
 
@@ -161,6 +165,9 @@ static void printReport(const Json &json) {
   if (database.contains("faults"))
     for (const Json &fault : database["faults"])
       fmt::print("           {}\n", textOr(fault, ""));
+  if (database.contains("remarks"))
+    for (const Json &remark : database["remarks"])
+      fmt::print("           {}\n", textOr(remark, ""));
   for (const Json &hazard : database["hazards"])
     fmt::print("           {}\n", textOr(hazard, ""));
   fmt::print("disk       {} free there\n", formatBytes(database["free_bytes"].get<double>()));

@@ -207,24 +207,49 @@ Result<std::optional<KernelMaker::Task>> KernelMaker::taskFor(const OpDesc &op,
   return std::optional<Task>(Task{op, config.take()});
 }
 
+Status KernelMaker::prepare(std::vector<Task> tasks, int threads, Progress &progress) {
+  std::vector<Task> missing;
+  std::set<Key> queued;
+  for (Task &task : tasks) {
+    if (!queued.insert(task.key()).second)
+      continue;
+    Result<bool> known = recall(task);
+    if (!known)
+      return known.takeError();
+    if (!*known)
+      missing.push_back(std::move(task));
+  }
+  return missing.empty() ? Status() : compileAll(missing, threads, progress);
+}
+
 Status KernelMaker::prepare(const std::vector<OpDesc> &ops, Dispatcher &dispatcher, int threads,
                             Progress &progress) {
   Stopwatch stopwatch(spent);
   std::vector<Task> tasks;
-  std::set<Key> queued;
   for (const OpDesc &op : ops) {
     Result<std::optional<Task>> task = taskFor(op, dispatcher);
     if (!task)
       return task.takeError();
-    if (!*task || !queued.insert((*task)->key()).second)
-      continue;
-    Result<bool> known = recall(**task);
-    if (!known)
-      return known.takeError();
-    if (!*known)
+    if (*task)
       tasks.push_back(std::move(**task));
   }
-  return tasks.empty() ? Status() : compileAll(tasks, threads, progress);
+  return prepare(std::move(tasks), threads, progress);
+}
+
+Status KernelMaker::prepare(const std::vector<Wanted> &kernels, int threads, Progress &progress) {
+  Stopwatch stopwatch(spent);
+  std::vector<Task> tasks;
+  for (const Wanted &kernel : kernels) {
+    Result<KernelConfig> config =
+        kernel.winner ? KernelConfig::parse(kernel.winner->configText, kernel.op, target)
+                      : KernelConfig::defaults(kernel.op, target);
+    if (config)
+      tasks.push_back({kernel.op, config.take(), kernel.winner});
+    else if (!kernel.winner)
+      return config.takeError();
+    // What is not legal here is told by makeAgain().
+  }
+  return prepare(std::move(tasks), threads, progress);
 }
 
 } // namespace zorse::tool

@@ -35,6 +35,14 @@ public:
   Status prepare(const std::vector<OpDesc> &ops, Dispatcher &dispatcher, int threads,
                  Progress &progress);
 
+  /// A kernel that is wanted: the code of a winner, or else the defaults at the op's sizes.
+  struct Wanted {
+    OpDesc op; ///< at its tuning point
+    std::optional<KernelRecord> winner;
+  };
+  /// The same for these kernels; make() and makeAgain() then find them.
+  Status prepare(const std::vector<Wanted> &kernels, int threads, Progress &progress);
+
   int64_t compiled() const { return numCompiled; }   ///< this time, not tuned
   int64_t recalled() const { return numRecalled; }   ///< taken from the database, not tuned
   int64_t rebuilt() const { return numRebuilt; }     ///< winners whose code was built this time
@@ -51,6 +59,8 @@ private:
   Result<bool> recall(const Task &task);
   Result<CodeObject> compileOne(const Task &task);
   Status remember(const std::vector<const Task *> &tasks, std::vector<CodeObject> objects);
+  /// Compiles those that were neither made nor remembered.
+  Status prepare(std::vector<Task> tasks, int threads, Progress &progress);
   Status compileAll(std::vector<Task> &tasks, int threads, Progress &progress);
 
   const TargetDesc &target;

@@ -40,7 +40,9 @@ struct RunArguments {
 struct Runner {
   OpenedDevice opened;
   std::unique_ptr<Database> database;
+  std::vector<std::string> layersLeftOut;
   std::optional<Bundle> bundle; ///< instead of a database
+  size_t otherCode = 0;         ///< winners of the bundle that are other code than was measured
   std::unique_ptr<Model> model;
 #ifdef ZORSE_HAS_COMPILER
   std::optional<KernelMaker> maker; ///< without a bundle
@@ -77,8 +79,7 @@ static Result<std::optional<DType>> parseRunDType(const std::string &text) {
 
 /// The bundle, as one from somebody else.
 static Status openBundle(const Tool &tool, const RunArguments &arguments, Runner &runner) {
-  Result<TrustStore> trust =
-      TrustStore::read(arguments.trust.empty() ? tool.environment.trustFile : arguments.trust);
+  Result<TrustStore> trust = trustForBundles(tool, arguments.trust);
   if (!trust)
     return trust.takeError();
   Result<Bundle> bundle = Bundle::open(arguments.bundle, *trust, arguments.trustUnsigned);
@@ -96,7 +97,8 @@ static Status openDatabase(const Tool &tool, const RunArguments &arguments, Runn
 #else
   Database::Mode mode = Database::Mode::ReadOnly;
 #endif
-  Result<std::unique_ptr<Database>> database = openLayeredDatabase(tool, mode);
+  Result<std::unique_ptr<Database>> database =
+      openLayeredDatabase(tool, mode, &runner.layersLeftOut);
   if (!database)
     return database.takeError();
   runner.database = database.take();
@@ -159,6 +161,10 @@ static Status makeDispatcher(const RunArguments &arguments, Runner &runner) {
       spdlog::warn("{} was tuned for {} compute units, this device has {}", arguments.bundle,
                    runner.bundle->fact(fact::computeUnits), target.computeUnits);
     runner.dispatcher.emplace(*runner.opened.device, &runner.bundle->database(), onMiss);
+    runner.dispatcher->onRebuild([&runner](const OpDesc &, const KernelRecord &winner) {
+      ++runner.otherCode;
+      return runner.bundle->otherCode(winner);
+    });
     return Status();
   }
 #ifdef ZORSE_HAS_COMPILER
@@ -248,7 +254,13 @@ static void reportKernels(const Runner &runner) {
       spdlog::warn("{}", note);
   }
 #endif
-  for (const std::string &note : runner.dispatcher->notes())
+  const std::vector<std::string> &notes = runner.dispatcher->notes();
+  if (runner.otherCode > 0 && notes.size() == runner.otherCode) {
+    spdlog::info("{} winners of {} are other code than was measured, so their times say little",
+                 runner.otherCode, runner.bundle->database().path());
+    return;
+  }
+  for (const std::string &note : notes)
     spdlog::warn("{}", note);
 }
 
@@ -283,6 +295,7 @@ static void printResult(const RunArguments &arguments, const Runner &runner,
   json["prefill_seconds"] = rates.prefillSeconds;
   json["decode_seconds"] = rates.decodeSeconds;
   json["load_seconds"] = runner.model->loadSeconds();
+  json["layers_left_out"] = runner.layersLeftOut;
   json["compile_seconds"] = runner.compileSeconds();
 #ifdef ZORSE_HAS_COMPILER
   json["kernels_compiled"] = runner.kernelsCompiled();

@@ -159,11 +159,108 @@ class LayersTest(CliCase):
         self.make(self.shipped, with_code=False)
         self.expect(self.run_model(), 0)
 
-    def test_a_layer_that_is_no_database_is_an_error(self):
+    def test_a_broken_site_or_shipped_database_is_told_and_left_out(self):
+        self.make(self.site, with_code=False)
+        sound = self.site.read_bytes()
+        self.site.unlink()
+        for path, advice in ((self.site, "restore a sound copy, or unset ZORSE_SITE_DB"),
+                             (self.shipped, "install zorse again, or name a sound copy with "
+                              "ZORSE_SHIPPED_DB")):
+            shutil.copy(self.compiled, self.db)
+            for content in b"x" * 5000, sound[:len(sound) // 2]:
+                path.write_bytes(content)
+                out = self.run_model()
+                self.expect(out, 0, untuned=out["kernels_recalled"])
+                self.assertEqual(len(out["layers_left_out"]), 1)
+                sentence = out["layers_left_out"][0]
+                self.assertRegex(sentence, rf"^the {path.stem} database {path} cannot be read and is "
+                                 "left out, so none of its kernels are used: .+; " + advice + "$")
+                self.assertIn(f"warning: {sentence}\n", out["err"])
+                self.assertEqual(self.zorse("doctor").code, DATABASE)
+                self.assertEqual(path.read_bytes(), content)
+            path.unlink()
+        # The other layer still counts, and nothing is said of sound ones.
+        self.site.write_bytes(sound)
         self.shipped.write_text("x" * 5000)
+        self.db.unlink()
+        out = self.run_model()
+        self.expect(out, self.winner_count)
+        self.assertEqual(len(out["layers_left_out"]), 1)
+        self.shipped.unlink()
+        self.assertEqual(self.run_model()["layers_left_out"], [])
+
+    def test_a_broken_database_of_the_user_is_an_error(self):
+        self.make(self.site, with_code=True)
+        self.db.write_text("x" * 5000)
         run = self.zorse("run", self.model(), "--prompt", "x")
-        self.assertEqual(run.code, DATABASE)
-        self.assertIn(str(self.shipped), run.err)
+        self.assertEqual((run.code, run.out), (DATABASE, ""))
+        self.assertIn(str(self.db), run.err)
+
+    def bundle(self, path):
+        return self.ran("bundle", "--model", self.model(), "--context", "64", "--prefill", "1..8",
+                        "-o", path, "--format", "json")
+
+    def test_a_bundle_has_the_code_of_shipped_winners(self):
+        bundle = self.folder / "model.zorse"
+        listing = ["bundle", "--list", bundle, "--format", "json"]
+        self.ran("key", "generate")
+        for layer in self.site, self.shipped:
+            self.make(layer, with_code=False)
+            made = self.bundle(bundle).json()
+            self.assertGreater(made["winners_rebuilt"], 5)
+            self.assertEqual((made["winners_differing"], made["buckets_default"]), (0, 0))
+            # The code is that of the winners' own configurations, with the times of that code.
+            listed = self.ran(*listing).json()
+            won = {(row["config_text"], row["code_hash"]) for row in
+                   self.ran("db", "ls", "--db", layer, "--format", "json").json()["records"]}
+            for kernel in listed["kernels"]:
+                self.assertEqual(kernel["median_us"], 5.0)
+                self.assertIn((kernel["config"], kernel["code_hash"]), won)
+            self.assertEqual(listed["manifest"]["winners_rebuilt"], str(made["winners_rebuilt"]))
+            self.runs_alone(bundle)
+            layer.unlink()
+            self.db.unlink(missing_ok=True)
+
+    def runs_alone(self, bundle):
+        """Runs from the bundle with no database beside it; nothing is compiled."""
+        aside = [(path, path.with_suffix(".aside")) for path in (self.site, self.shipped, self.db)
+                 if path.exists()]
+        for path, other in aside:
+            path.rename(other)
+        run = self.ran("run", self.model(), "--prompt", "Once", "--max-new-tokens", 4, "--format",
+                       "json", "--bundle", bundle)
+        self.assertEqual(run.json()["output_ids"], self.expected)
+        self.assertEqual(run.json()["kernels_compiled"], 0)
+        self.assertFalse(self.db.exists())
+        for path, other in aside:
+            other.rename(path)
+        return run
+
+    def test_a_bundle_claims_no_time_for_code_that_was_not_measured(self):
+        def other(row):
+            row["code"] = f"{int(row['code'], 16) ^ 1:032x}"
+        bundle = self.folder / "model.zorse"
+        self.ran("key", "generate")
+        self.make(self.shipped, with_code=False, change=other)
+        made = self.bundle(bundle)
+        count = made.json()["winners_rebuilt"]
+        self.assertGreater(count, 5)
+        self.assertEqual(made.json()["winners_differing"], count)
+        self.assertIn(f"built the code of {count} winners again; {count} of them are other code "
+                      "than was measured", made.err)
+        listed = self.ran("bundle", "--list", bundle, "--format", "json").json()
+        self.assertEqual(listed["manifest"]["winners_differing"], str(count))
+        stored = {kernel["code_hash"]: kernel for kernel in listed["kernels"]
+                  if kernel["median_us"] is None}
+        measured = [kernel for kernel in listed["kernels"] if kernel["median_us"] is not None]
+        self.assertEqual(len(measured), count)
+        for kernel in measured:
+            self.assertEqual(stored[kernel["launched_code_hash"]]["config"], kernel["config"])
+            self.assertNotIn(kernel["code_hash"], stored)
+        self.assertIn("of other code than is launched", self.ran("bundle", "--list", bundle).out)
+        run = self.runs_alone(bundle)
+        self.assertRegex(run.err, r"\d+ winners of \S+ are other code than was measured")
+        self.assertNotIn("warning", run.err)
 
     def test_tuning_measures_here_whatever_is_shipped(self):
         op = {"op": "rmsnorm", "hidden_size": 64, "dtype": "f32", "tuning": {"tokens": 1}}

@@ -102,12 +102,26 @@ TEST_F(CodeObjectTest, VerifyFindsASoundDatabaseSound) {
   EXPECT_EQ(database->verify().take(), std::vector<std::string>());
 }
 
-TEST_F(CodeObjectTest, VerifyNamesAWinnerWithoutCode) {
+TEST_F(CodeObjectTest, AWinnerWithoutCodeIsNoFaultAndToldAsARemark) {
   KernelRecord trial = sampleRecord("waves=1", 12, 1);
   ASSERT_TRUE(database->record(trial).ok());
-  EXPECT_EQ(database->verify().take(),
-            std::vector<std::string>{"trial 1 wins for linear with waves=1, but its code " +
-                                     trial.codeHash + " is not stored"});
+  EXPECT_EQ(database->verify().take(), std::vector<std::string>());
+  EXPECT_EQ(database->remarks().take(),
+            std::vector<std::string>{"the code of 1 winners is not stored (trial 1, linear with "
+                                     "waves=1); `zorse run` and `zorse bundle` build it again, "
+                                     "`zorse db audit --rebuild` does so ahead"});
+}
+
+TEST_F(CodeObjectTest, CodeWhoseBytesAreGoneIsAFault) {
+  CodeObject code = sampleCode(3);
+  ASSERT_TRUE(database->storeCode(code).ok());
+  ASSERT_TRUE(database->record(trialOf(code)).ok());
+  EXPECT_EQ(database->remarks().take(), std::vector<std::string>());
+  database.reset();
+  tamper(path, "PRAGMA foreign_keys = OFF; DELETE FROM code");
+  database = openForWriting(path);
+  EXPECT_FALSE(database->verify()->empty());
+  EXPECT_EQ(database->remarks().take(), std::vector<std::string>());
 }
 
 TEST_F(CodeObjectTest, VerifyNamesAnOpWhoseTextChanged) {

@@ -146,9 +146,12 @@ public:
   /// Rows left Running by a process of this machine that no longer lives become Crashed; returns
   /// how many. Rows of a living process, this one included, stay.
   virtual Result<int64_t> markStaleRunning() = 0;
-  /// PRAGMA integrity_check, every code object against its hash, every winner's code present.
+  /// PRAGMA integrity_check, every code object against its hash and the bytes that it refers to.
   /// Returns the list of faults, empty if sound.
   virtual Result<std::vector<std::string>> verify() = 0;
+  /// What is worth telling and yet no fault, as sentences: winners whose code was never stored
+  /// here, as those taken from text; whoever launches them builds them again.
+  virtual Result<std::vector<std::string>> remarks() = 0;
   virtual std::string path() const = 0;
 
   /// Marks a row stale, or fit again (empty reason).
@@ -193,11 +196,15 @@ Result<std::string> journalMode(const std::string &path);
 /// Of several devices, rows of the one asked for come first, then the layers in this order. Layers
 /// that are empty paths or files that do not exist are left out; `user` is created (ReadWrite).
 /// Site and shipped are opened like foreign files: unless their code is signed it is not loaded.
+/// Both are optional: with `leftOut` one that cannot be read is left out, and a sentence there, to
+/// be shown, says which, why and what to do; without it that is an error. The user's file is never
+/// left out.
 struct LayerPaths {
   std::string user, site, shipped;
 };
 Result<std::unique_ptr<Database>> openLayers(const LayerPaths &paths, const TrustStore &trust,
-                                             Database::Mode mode);
+                                             Database::Mode mode,
+                                             std::vector<std::string> *leftOut = nullptr);
 
 std::string_view name(TrialState state);
 std::string_view name(Trust trust);
