@@ -222,7 +222,6 @@ void addBundle(CLI::App &app, Tool &tool) {
   auto arguments = std::make_shared<BundleArguments>();
   CLI::App *verb =
       addVerb(app, tool, "bundle", "Puts all kernels of a model into one file.",
-              "  zorse key generate\n"
               "  zorse bundle --model MODEL_DIR --batch 1..8 --context 512..8K -o model.zorse\n"
               "  zorse bundle --list model.zorse\n"
               "  zorse run MODEL_DIR --bundle model.zorse --prompt \"Once upon a time\"");

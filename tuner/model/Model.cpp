@@ -97,6 +97,15 @@ Result<double> trafficOf(const CodeObject &object, const Sizes &sizes, int64_t o
   return traffic;
 }
 
+/// The kernel that does the work, which has the name of the op; others prepare for it or join its
+/// parts.
+const KernelInfo &mainKernel(const OpDesc &op, const CodeObject &object) {
+  for (const KernelInfo &kernel : object.kernels)
+    if (kernel.symbol == "zorse_" + op.kind())
+      return kernel;
+  return object.kernels.front();
+}
+
 } // namespace
 
 Result<Measurement> estimateOnHost(const OpDesc &op, const TargetDesc &target,
@@ -116,7 +125,7 @@ Result<Measurement> estimateOnHost(const OpDesc &op, const TargetDesc &target,
   Result<double> traffic = trafficOf(object, sizes, *bytes);
   if (!traffic)
     return traffic.takeError();
-  Result<int64_t> counted = groupsAt(object.kernels.front(), sizes);
+  Result<int64_t> counted = groupsAt(mainKernel(op, object), sizes);
   if (!counted)
     return counted.takeError();
 
@@ -202,8 +211,7 @@ Result<Measurement> estimate(const OpDesc &op, const TargetDesc &target, const C
     return between.takeError();
   double traffic = *between;
 
-  // The first kernel does the work; those that follow join its parts.
-  const KernelInfo &main = object.kernels.front();
+  const KernelInfo &main = mainKernel(op, object);
   Result<Occupancy> occupancy = occupancyOf(main, target, sizes);
   if (!occupancy)
     return occupancy.takeError();
