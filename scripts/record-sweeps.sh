@@ -31,8 +31,6 @@ trap 'rm -rf "$work"' EXIT
 # NAME OP
 problems() {
   cat <<'END'
-gqa_decode_h24_kv8_d128_b1 {"op":"gqa_decode","num_heads":24,"num_kv_heads":8,"head_dim":128,"dtype":"bf16","tuning":{"tokens":1,"context":4096,"max_len":4096,"num_slots":1}}
-gqa_decode_h32_kv8_d64_b8 {"op":"gqa_decode","num_heads":32,"num_kv_heads":8,"head_dim":64,"dtype":"bf16","tuning":{"tokens":8,"context":1024,"max_len":1024,"num_slots":8}}
 linear_2048x1344_m8 {"op":"linear","in_features":2048,"out_features":1344,"dtype":"bf16","tuning":{"tokens":8}}
 linear_2048x2048_m1 {"op":"linear","in_features":2048,"out_features":2048,"dtype":"bf16","tuning":{"tokens":1}}
 linear_2048x2048_m64 {"op":"linear","in_features":2048,"out_features":2048,"dtype":"bf16","tuning":{"tokens":64}}

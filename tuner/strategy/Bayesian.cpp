@@ -173,10 +173,28 @@ std::unique_ptr<Strategy> createBayesian(const Space &space, uint64_t seed, cons
   return std::make_unique<Bayesian>(space, seed, prior, std::vector<size_t>{0}, false);
 }
 
+/// The default, then in turn what the prior likes best and what won elsewhere: two opinions that
+/// seldom fail together. The process takes over from what they found.
+static std::vector<size_t> openingOf(const Space &space, const Prior &prior) {
+  constexpr size_t expectations = 4;
+  std::vector<size_t> likely;
+  for (size_t i = 0; i < prior.size(); ++i)
+    if (std::isfinite(prior[i]))
+      likely.push_back(i);
+  std::sort(likely.begin(), likely.end(),
+            [&](size_t a, size_t b) { return std::pair(prior[a], a) < std::pair(prior[b], b); });
+  likely.resize(std::min(likely.size(), expectations));
+  std::vector<size_t> opening = {0};
+  for (size_t i = 0; i < std::max(likely.size(), space.favourites.size()); ++i)
+    for (const std::vector<size_t> *list : {&std::as_const(likely), &space.favourites})
+      if (i < list->size() &&
+          std::find(opening.begin(), opening.end(), (*list)[i]) == opening.end())
+        opening.push_back((*list)[i]);
+  return opening;
+}
+
 std::unique_ptr<Strategy> createAuto(const Space &space, uint64_t seed, const Prior &prior) {
-  std::vector<size_t> first = {0};
-  first.insert(first.end(), space.favourites.begin(), space.favourites.end());
-  return std::make_unique<Bayesian>(space, seed, prior, std::move(first), true);
+  return std::make_unique<Bayesian>(space, seed, prior, openingOf(space, prior), true);
 }
 
 } // namespace zorse::tuner

@@ -140,6 +140,7 @@ TEST(Joint, RecordedSweepsTellTheLossOfSeparateChoices) {
     }
   }
   EXPECT_GE(seen["mla_decode"], 3U);
+  EXPECT_GE(seen["ssd_scan"], 2U);
 }
 
 TEST(Joint, UnknownKnobsAreNamed) {

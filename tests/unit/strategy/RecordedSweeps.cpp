@@ -39,6 +39,19 @@ static std::vector<KernelRecord> readRows(const std::filesystem::path &path,
   return rows.take();
 }
 
+static Problem problemOf(const std::filesystem::path &path, const KernelRecord &row) {
+  std::string json = row.opJson;
+  json.insert(json.size() - 1, ",\"tuning\":" + row.tuningPoint);
+  Result<OpDesc> op = OpDesc::parse(json);
+  if (!op)
+    giveUp(path, op.error().message);
+  Result<TargetDesc> target = findTarget(row.arch);
+  if (!target)
+    giveUp(path, target.error().message);
+  target->computeUnits = static_cast<int>(row.computeUnits);
+  return {op.take(), target.take()};
+}
+
 static std::vector<RecordedSweep> readAll() {
   std::vector<std::filesystem::path> paths;
   std::filesystem::path folder = std::filesystem::path(ZORSE_SOURCE_DIR) / "tests/data/sweeps";
@@ -53,12 +66,13 @@ static std::vector<RecordedSweep> readAll() {
   for (const std::filesystem::path &path : paths) {
     std::filesystem::path scratch =
         std::filesystem::path(pattern) / path.filename().replace_extension(".db");
-    Result<std::vector<Sweep>> read = sweepsOf(readRows(path, scratch));
+    std::vector<KernelRecord> rows = readRows(path, scratch);
+    Result<std::vector<Sweep>> read = sweepsOf(rows);
     if (!read)
       giveUp(path, read.error().message);
     if (read->size() != 1)
       giveUp(path, fmt::format("expected one problem, found {}", read->size()));
-    sweeps.push_back({path.stem(), std::move(read->front())});
+    sweeps.push_back({path.stem(), std::move(read->front()), problemOf(path, rows.front())});
   }
   std::filesystem::remove_all(pattern);
   return sweeps;

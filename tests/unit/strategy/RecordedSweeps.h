@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "zorse/tuner/Laboratory.h"
 #include "zorse/tuner/QuickList.h"
 
 namespace zorse::test {
@@ -13,6 +14,7 @@ namespace zorse::test {
 struct RecordedSweep {
   std::string name; ///< of the file, without its ending
   Sweep sweep;
+  Problem problem;
 };
 
 /// All of them, by name. Aborts with a message if one cannot be read.
