@@ -11,7 +11,9 @@
 #include "zorse/db/Database.h"
 
 #include <fmt/format.h>
+#include <random>
 #include <sqlite3.h>
+#include <thread>
 
 std::string zorse::sqliteVersion() { return sqlite3_libversion(); }
 
@@ -133,7 +135,7 @@ Error Connection::failure(int code) const {
   case SQLITE_LOCKED:
     return databaseError(fmt::format("database is locked: another process held {} for more than "
                                      "{} ms; wait until it ends, or name another file with --db",
-                                     file, busyTimeout.count()));
+                                     file, lockWait.limit.count()));
   case SQLITE_NOTADB:
     return databaseError(fmt::format("not a database: {} does not begin as a SQLite file does; "
                                      "name a database written by zorse with --db",
@@ -182,7 +184,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string &path, Ac
   std::unique_ptr<Connection> connection(new Connection());
   connection->file = path;
   connection->writable = access == Access::Write;
-  connection->busyTimeout = busyTimeout;
+  connection->lockWait.limit = busyTimeout;
   connection->progressLeft = mostProgress;
   int flags = (connection->writable ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY) |
               SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
@@ -192,7 +194,22 @@ Result<std::unique_ptr<Connection>> Connection::open(const std::string &path, Ac
   if (auto opened = checked(*connection, code); !opened)
     return opened.takeError();
 
-  sqlite3_busy_timeout(raw, static_cast<int>(busyTimeout.count()));
+  sqlite3_busy_handler(
+      raw,
+      [](void *state, int attempt) {
+        LockWait &wait = *static_cast<LockWait *>(state);
+        auto now = std::chrono::steady_clock::now();
+        if (attempt == 0)
+          wait.since = now;
+        if (now - wait.since >= wait.limit)
+          return 0;
+        // Between two commits of a busy writer the lock is free for some microseconds. SQLite's own
+        // waiting, up to 100 ms at a time, starves beside many writers.
+        static thread_local std::minstd_rand dice(std::random_device{}());
+        std::this_thread::sleep_for(std::chrono::microseconds(200 + dice() % 2000));
+        return 1;
+      },
+      &connection->lockWait);
   // Whoever made the file: its schema may not call functions with side effects, SQL may not write
   // the schema or shadow tables, and a damaged page is noticed when it is read.
   sqlite3_db_config(raw, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);

@@ -131,7 +131,10 @@ private:
   mutable std::map<std::string, std::unique_ptr<sqlite3_stmt, Finalizer>, std::less<>> idle;
   std::string file;
   bool writable = false;
-  std::chrono::milliseconds busyTimeout{0};
+  struct LockWait {
+    std::chrono::milliseconds limit{0};
+    std::chrono::steady_clock::time_point since;
+  } lockWait;
   /// Calls of the progress handler that the current step may still take, of a foreign file.
   mutable int64_t progressLeft = 0;
 };
