@@ -21,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
 
 struct sqlite3;
 struct sqlite3_stmt;
@@ -158,5 +159,23 @@ private:
 
 /// An error of code Database.
 Error databaseError(std::string message);
+
+/// Calls `visit` for every row of a query. It returns nothing, or a Status, which ends the walk if
+/// it failed.
+template <typename Visit> Status forEachRow(Result<Statement> rows, Visit visit) {
+  if (!rows)
+    return rows.takeError();
+  while (true) {
+    Result<bool> row = rows->step();
+    if (!row)
+      return row.takeError();
+    if (!*row)
+      return Status();
+    if constexpr (std::is_void_v<decltype(visit(*rows))>)
+      visit(*rows);
+    else if (Status status = visit(*rows); !status)
+      return status;
+  }
+}
 
 } // namespace zorse::db

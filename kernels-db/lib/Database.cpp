@@ -187,21 +187,13 @@ Result<int64_t> SqliteDatabase::markStaleRunning() {
   if (!transaction)
     return transaction.takeError();
   std::vector<int64_t> stale;
-  {
-    Result<Statement> rows =
-        connection->query("SELECT id, owner FROM trial WHERE state = 'running'");
-    if (!rows)
-      return rows.takeError();
-    while (true) {
-      Result<bool> row = rows->step();
-      if (!row)
-        return row.takeError();
-      if (!*row)
-        break;
-      if (isGone(rows->text(1)))
-        stale.push_back(rows->integer(0));
-    }
-  }
+  Status read = forEachRow(connection->query("SELECT id, owner FROM trial WHERE state = 'running'"),
+                           [&](Statement &row) {
+                             if (isGone(row.text(1)))
+                               stale.push_back(row.integer(0));
+                           });
+  if (!read)
+    return read.takeError();
   for (int64_t id : stale) {
     Status status = connection->run("UPDATE trial SET state = 'crashed', owner = '', error = "
                                     "'the process that ran it ended without a result' "

@@ -24,21 +24,6 @@ static constexpr size_t maxRefusals = 20;   ///< sentences for each file
 static constexpr std::string_view finished =
     "WHERE trial.state NOT IN ('queued', 'running', 'interrupted') ORDER BY trial.id";
 
-/// Calls `visit` for every row of a query; a failed Status of it ends the loop.
-template <typename Visit> static Status forEach(Result<Statement> rows, Visit visit) {
-  if (!rows)
-    return rows.takeError();
-  while (true) {
-    Result<bool> row = rows->step();
-    if (!row)
-      return row.takeError();
-    if (!*row)
-      return Status();
-    if (Status status = visit(*rows); !status)
-      return status;
-  }
-}
-
 static std::string joined(std::initializer_list<std::string_view> parts) {
   std::string text;
   for (std::string_view part : parts)
@@ -63,7 +48,7 @@ Status Merger::load() {
   lastId = *last;
   std::vector<int64_t> outdone;
   Status status =
-      forEach(to.query(std::string(selectRecords) + std::string(finished)), [&](Statement &row) {
+      forEachRow(to.query(std::string(selectRecords) + std::string(finished)), [&](Statement &row) {
         Result<KernelRecord> record = readRecord(to, row);
         if (!record)
           return Status(record.takeError());
@@ -77,7 +62,7 @@ Status Merger::load() {
       status = deleteTrial(to, id);
   if (!status)
     return status;
-  return forEach(to.query(selectCode), [&](Statement &row) {
+  return forEachRow(to.query(selectCode), [&](Statement &row) {
     codes[codeKey(row)] = {trustOf(row.text(4)).value_or(Trust::Foreign), row.text(2), row.text(5),
                            row.text(6)};
     return Status();
@@ -198,8 +183,8 @@ Status Merger::takeRows(const Connection &from, MergeReport &report,
                         std::optional<Error> &refused) {
   Refusal refusal{from.path(), report};
   Status own;
-  Status status =
-      forEach(from.query(std::string(selectRecords) + std::string(finished)), [&](Statement &row) {
+  Status status = forEachRow(
+      from.query(std::string(selectRecords) + std::string(finished)), [&](Statement &row) {
         Result<KernelRecord> record = readRecord(from, row);
         if (!record)
           return Status(record.takeError());
@@ -221,7 +206,7 @@ Status Merger::takeCode(const Connection &from, const Acceptance &accepts, Merge
                         std::optional<Error> &refused) {
   Refusal refusal{from.path(), report};
   Status own;
-  Status status = forEach(from.query(selectCode), [&](Statement &row) {
+  Status status = forEachRow(from.query(selectCode), [&](Statement &row) {
     Hash128 key = codeKey(row);
     KnownCode offered{Trust::Foreign, row.text(2), row.text(5), row.text(6)};
     auto known = codes.find(key);
@@ -340,13 +325,13 @@ Result<MergeReport> SqliteDatabase::merge(const std::vector<std::string> &paths,
 
 Result<Hash128> SqliteDatabase::contentHash() {
   EvidenceIndex index;
-  Status status = forEach(connection->query(std::string(selectRecords) + std::string(finished)),
-                          [&](Statement &row) {
-                            Result<KernelRecord> record = readRecord(*connection, row);
-                            if (record)
-                              index.offer(*record, record->id);
-                            return record ? Status() : Status(record.takeError());
-                          });
+  Status status = forEachRow(connection->query(std::string(selectRecords) + std::string(finished)),
+                             [&](Statement &row) {
+                               Result<KernelRecord> record = readRecord(*connection, row);
+                               if (record)
+                                 index.offer(*record, record->id);
+                               return record ? Status() : Status(record.takeError());
+                             });
   if (!status)
     return status.takeError();
   std::string text;
@@ -354,12 +339,12 @@ Result<Hash128> SqliteDatabase::contentHash() {
     text += hash.hex();
   // Whose word code rests on differs between the file that built it and the one that took it over.
   status =
-      forEach(connection->query("SELECT code_hash, op_hash, arch, config_text FROM code_object "
-                                "ORDER BY code_hash, op_hash, arch, config_text"),
-              [&](Statement &row) {
-                text += joined({row.text(0), row.text(1), row.text(2), row.text(3)});
-                return Status();
-              });
+      forEachRow(connection->query("SELECT code_hash, op_hash, arch, config_text FROM code_object "
+                                   "ORDER BY code_hash, op_hash, arch, config_text"),
+                 [&](Statement &row) {
+                   text += joined({row.text(0), row.text(1), row.text(2), row.text(3)});
+                   return Status();
+                 });
   if (!status)
     return status.takeError();
   return hashText(text);

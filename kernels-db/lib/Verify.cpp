@@ -33,37 +33,23 @@ Result<CodeObject> readCode(const Connection &connection, const Statement &row) 
   return object;
 }
 
-/// Calls `visit` for every row of the query.
-template <typename Visit>
-static Status forEachRow(const Connection &connection, std::string_view sql, Visit visit) {
-  Result<Statement> rows = connection.prepare(sql);
-  if (!rows)
-    return rows.takeError();
-  while (true) {
-    Result<bool> row = rows->step();
-    if (!row)
-      return row.takeError();
-    if (!*row)
-      return Status();
-    visit(*rows);
-  }
-}
-
 static Status findContentFaults(const Connection &connection, std::vector<std::string> &faults) {
-  Status status = forEachRow(connection, "PRAGMA foreign_key_check", [&](const Statement &row) {
-    faults.push_back(fmt::format("row {} of {} refers to a row of {} that is absent",
-                                 row.integer(1), row.text(0), row.text(2)));
-  });
+  Status status =
+      forEachRow(connection.query("PRAGMA foreign_key_check"), [&](const Statement &row) {
+        faults.push_back(fmt::format("row {} of {} refers to a row of {} that is absent",
+                                     row.integer(1), row.text(0), row.text(2)));
+      });
   if (status)
-    status = forEachRow(connection, "SELECT hash, description FROM op", [&](const Statement &row) {
-      std::string found = hashText(row.text(1)).hex();
-      if (found != row.text(0))
-        faults.push_back(
-            fmt::format("the op {} has a description that hashes to {}", row.text(0), found));
-    });
+    status =
+        forEachRow(connection.query("SELECT hash, description FROM op"), [&](const Statement &row) {
+          std::string found = hashText(row.text(1)).hex();
+          if (found != row.text(0))
+            faults.push_back(
+                fmt::format("the op {} has a description that hashes to {}", row.text(0), found));
+        });
   if (status)
-    status = forEachRow(connection,
-                        std::string(selectCode) + "ORDER BY code_hash, op_hash, arch, config_text",
+    status = forEachRow(connection.query(std::string(selectCode) +
+                                         "ORDER BY code_hash, op_hash, arch, config_text"),
                         [&](const Statement &row) {
                           if (Result<CodeObject> object = readCode(connection, row); !object)
                             faults.push_back(object.error().message);
@@ -78,13 +64,13 @@ Result<std::vector<std::string>> findRemarks(const Connection &connection) {
   int64_t count = 0;
   std::string first;
   Status status = forEachRow(
-      connection,
-      "SELECT trial.id, op.kind, config.text, trial.code_hash FROM best "
-      "JOIN trial ON trial.id = best.trial_id JOIN op ON op.id = trial.op_id "
-      "JOIN target ON target.id = trial.target_id JOIN config ON config.id = trial.config_id "
-      "LEFT JOIN code_object o ON o.code_hash = trial.code_hash AND o.op_hash = op.hash AND "
-      "o.arch = target.arch AND o.config_text = config.text "
-      "WHERE o.code_hash IS NULL ORDER BY trial.id",
+      connection.query(
+          "SELECT trial.id, op.kind, config.text, trial.code_hash FROM best "
+          "JOIN trial ON trial.id = best.trial_id JOIN op ON op.id = trial.op_id "
+          "JOIN target ON target.id = trial.target_id JOIN config ON config.id = trial.config_id "
+          "LEFT JOIN code_object o ON o.code_hash = trial.code_hash AND o.op_hash = op.hash AND "
+          "o.arch = target.arch AND o.config_text = config.text "
+          "WHERE o.code_hash IS NULL ORDER BY trial.id"),
       [&](const Statement &row) {
         if (count++ == 0)
           first = fmt::format("trial {}, {} with {}", row.integer(0), row.text(1), row.text(2));
@@ -101,10 +87,11 @@ Result<std::vector<std::string>> findRemarks(const Connection &connection) {
 
 Result<std::vector<std::string>> findFaults(const Connection &connection) {
   std::vector<std::string> faults;
-  Status status = forEachRow(connection, "PRAGMA integrity_check(20)", [&](const Statement &row) {
-    if (std::string line = row.text(0); line != "ok")
-      faults.push_back("integrity check: " + line);
-  });
+  Status status =
+      forEachRow(connection.query("PRAGMA integrity_check(20)"), [&](const Statement &row) {
+        if (std::string line = row.text(0); line != "ok")
+          faults.push_back("integrity check: " + line);
+      });
   if (status)
     status = findContentFaults(connection, faults);
   // A file too damaged to be read to its end is a finding, not a failure to look; a lock is not.

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "model/Prune.h"
+#include "zorse/tuner/Prune.h"
 #include "model/Grid.h"
 
 #include <algorithm>
@@ -149,13 +149,18 @@ std::optional<PruneRule> idleSimds(const OpDesc &op, const TargetDesc &target,
 
 } // namespace
 
-std::optional<PruneRule> pruned(const OpDesc &op, const TargetDesc &target,
-                                const KernelConfig &config) {
-  std::optional<PruneRule> found;
+std::optional<PruneRule> brokenRule(const OpDesc &op, const TargetDesc &target,
+                                    const KernelConfig &config) {
   for (auto *rule : {paddedRows, smallGrid, raggedBlocks, uselessStaging, shortSums, shortSplits,
                      manySplits, idleSimds})
-    if ((found = rule(op, target, config)))
-      break;
+    if (std::optional<PruneRule> found = rule(op, target, config))
+      return found;
+  return std::nullopt;
+}
+
+std::optional<PruneRule> pruned(const OpDesc &op, const TargetDesc &target,
+                                const KernelConfig &config) {
+  std::optional<PruneRule> found = brokenRule(op, target, config);
   if (!found)
     return std::nullopt;
   Result<KernelConfig> defaults = KernelConfig::defaults(op, target);

@@ -6,7 +6,8 @@
 //===----------------------------------------------------------------------===//
 #include "zorse/tuner/Space.h"
 
-#include "model/Prune.h"
+#include "zorse/tuner/Prune.h"
+
 #include "zorse/tuner/QuickList.h"
 
 #include <fmt/format.h>
@@ -143,7 +144,7 @@ Result<Space> Space::of(const OpDesc &op, const TargetDesc &target, SearchSpace 
     if (config == *defaults)
       continue;
     if (which != SearchSpace::Exhaustive)
-      if (std::optional<tuner::PruneRule> rule = tuner::pruned(op, target, config)) {
+      if (std::optional<tuner::PruneRule> rule = tuner::brokenRule(op, target, config)) {
         pruned.count(*rule);
         continue;
       }

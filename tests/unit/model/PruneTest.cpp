@@ -7,7 +7,7 @@
 #include "Sweeps.h"
 
 #include "model/Grid.h"
-#include "model/Prune.h"
+#include "zorse/tuner/Prune.h"
 
 #include <gtest/gtest.h>
 #include <map>

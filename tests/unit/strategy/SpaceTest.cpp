@@ -5,7 +5,7 @@
 //
 //===----------------------------------------------------------------------===//
 #include "zorse/tuner/Space.h"
-#include "model/Prune.h"
+#include "zorse/tuner/Prune.h"
 #include "zorse/tuner/QuickList.h"
 
 #include <algorithm>

@@ -23,6 +23,10 @@ struct PruneRule {
   std::string label, reason; ///< "grid_too_small", "fewer workgroups than a quarter of …"
 };
 
+/// The first rule that this configuration breaks, the default one too.
+std::optional<PruneRule> brokenRule(const OpDesc &op, const TargetDesc &target,
+                                    const KernelConfig &config);
+
 /// The rule that keeps this configuration out of the full space, if one does.
 std::optional<PruneRule> pruned(const OpDesc &op, const TargetDesc &target,
                                 const KernelConfig &config);

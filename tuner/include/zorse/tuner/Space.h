@@ -8,7 +8,7 @@
 // Three spaces of one op on one target, each inside of the next:
 //
 //   exhaustive  every configuration that the constraints of the op's spec allow
-//   full        those that pruning by resources (tuner/model/Prune.h) leaves
+//   full        those that pruning by resources (zorse/tuner/Prune.h) leaves
 //   quick       a set cover of what won before (tuner/space/quick), the defaults first
 //
 //===----------------------------------------------------------------------===//
