@@ -342,7 +342,8 @@ Val KernelBuilder::rounded(Val tile, DType type) {
 }
 
 Val KernelBuilder::forDot(Val tile, DType amdType) {
-  return convert(tile, input.target.isHost() ? DType::F32 : amdType);
+  DType hostType = input.knobOr("bf16_dot", 0) ? DType::BF16 : DType::F32;
+  return convert(tile, input.target.isHost() ? hostType : amdType);
 }
 
 Val KernelBuilder::stage(Val tile, bool transpose) {

@@ -164,7 +164,8 @@ public:
   void store(Val tile, Val buffer, Val offset, llvm::ArrayRef<Operand> strides,
              llvm::ArrayRef<Operand> valid);
 
-  /// A tile as a product wants it: f32 on the host, the activations' type on AMD.
+  /// A tile as a product wants it: f32 on the host, bf16 with the knob bf16_dot; the activations'
+  /// type on AMD.
   Val forDot(Val tile, DType amdType);
   Val stage(Val tile, bool transpose = false);
   /// accumulator + a . b (or b^T)

@@ -31,7 +31,8 @@ public:
     if (!parsed)
       die(parsed.error().message);
     root = parsed.take();
-    knownNames = {"is_amdgpu", "is_host", "lds_bytes", "max_threads", "vector_lanes", "wave_size"};
+    knownNames = {"has_bf16_dot", "is_amdgpu",    "is_host",  "lds_bytes",
+                  "max_threads",  "vector_lanes", "wave_size"};
   }
 
   OpSpec read() {

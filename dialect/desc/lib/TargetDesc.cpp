@@ -24,6 +24,7 @@ const MatrixShape *TargetDesc::matrixShape(DType input, int mn) const {
 
 ExprScope TargetDesc::scope() const {
   return {
+      {"has_bf16_dot", int64_t(hasBf16Dot)},
       {"is_amdgpu", int64_t(!isHost())},
       {"is_host", int64_t(isHost())},
       {"lds_bytes", ldsBytes},

@@ -20,7 +20,9 @@ using Fields = std::map<std::string, OpDesc::FieldValue>;
 /// Makes op descriptions; remembers the first failure.
 class OpMaker {
 public:
-  explicit OpMaker(DType dtype) : dtypeName(zorse::name(dtype)) {}
+  explicit OpMaker(const OpTypes &types)
+      : dtypeName(zorse::name(types.dtype)), cacheName(zorse::name(types.cache)),
+        stateName(zorse::name(types.state)) {}
 
   OpDesc make(std::string_view kind, Fields fields) {
     fields.try_emplace("dtype", dtypeName);
@@ -46,7 +48,7 @@ public:
   }
 
   std::optional<Error> fault;
-  std::string dtypeName;
+  const std::string dtypeName, cacheName, stateName;
 };
 
 MlaOps describeMla(OpMaker &maker, const MlaMixer &m, int64_t h) {
@@ -60,17 +62,24 @@ MlaOps describeMla(OpMaker &maker, const MlaMixer &m, int64_t h) {
     ops.qA = maker.linear(h, m.qLoraRank);
   ops.qB = maker.linear(m.qLoraRank ? m.qLoraRank : h, m.numHeads * (dn + dr));
   ops.kvA = maker.linear(h, r + dr);
-  ops.ropeAppend = maker.make("mla_rope_append", heads({{"qk_rope_head_dim", dr}}));
+  const Fields cached = heads({{"qk_rope_head_dim", dr}, {"cache_dtype", maker.cacheName}});
+  ops.ropeAppend = maker.make("mla_rope_append", cached);
   ops.absorb = maker.make(
       "mla_absorb",
       heads({{"num_kv_heads", m.numKvHeads}, {"qk_rope_head_dim", dr}, {"v_head_dim", dv}}));
-  ops.decode = maker.make("mla_decode", heads({{"qk_rope_head_dim", dr}}));
+  ops.decode = maker.make("mla_decode", cached);
   ops.expand =
       maker.make("mla_expand", heads({{"num_kv_heads", m.numKvHeads}, {"v_head_dim", dv}}));
-  ops.expandCache = maker.linear(r, m.numKvHeads * (dn + dv), false, r + dr);
-  ops.prefill = maker.make(
-      "mla_prefill",
-      heads({{"num_kv_heads", m.numKvHeads}, {"qk_rope_head_dim", dr}, {"v_head_dim", dv}}));
+  ops.expandCache = maker.make("linear", {{"in_features", r},
+                                          {"out_features", m.numKvHeads * (dn + dv)},
+                                          {"row_stride", r + dr},
+                                          {"dtype", maker.cacheName},
+                                          {"weight_dtype", maker.dtypeName},
+                                          {"out_dtype", maker.dtypeName}});
+  ops.prefill = maker.make("mla_prefill", heads({{"num_kv_heads", m.numKvHeads},
+                                                 {"qk_rope_head_dim", dr},
+                                                 {"v_head_dim", dv},
+                                                 {"cache_dtype", maker.cacheName}}));
   ops.out = maker.linear(m.numHeads * dv, h, true);
   return ops;
 }
@@ -81,9 +90,13 @@ MambaOps describeMamba(OpMaker &maker, const MambaMixer &m, int64_t h) {
                        {"d_conv", m.dConv},
                        {"x_stride", width},
                        {"x_offset", m.dInner()}};
-  const Fields scan = {{"num_heads", m.numHeads}, {"num_kv_heads", m.numKvHeads},
-                       {"head_dim", m.headDim},   {"d_state", m.dState},
-                       {"dt_stride", width},      {"dt_offset", width - m.numHeads}};
+  const Fields scan = {{"num_heads", m.numHeads},
+                       {"num_kv_heads", m.numKvHeads},
+                       {"head_dim", m.headDim},
+                       {"d_state", m.dState},
+                       {"dt_stride", width},
+                       {"dt_offset", width - m.numHeads},
+                       {"state_dtype", maker.stateName}};
   MambaOps ops;
   ops.in = maker.linear(h, width);
   ops.convUpdate = maker.make("causal_conv1d_update", conv);
@@ -99,8 +112,10 @@ MambaOps describeMamba(OpMaker &maker, const MambaMixer &m, int64_t h) {
 }
 
 GqaOps describeGqa(OpMaker &maker, const GqaMixer &m, int64_t h) {
-  const Fields heads = {
-      {"num_heads", m.numHeads}, {"num_kv_heads", m.numKvHeads}, {"head_dim", m.headDim}};
+  const Fields heads = {{"num_heads", m.numHeads},
+                        {"num_kv_heads", m.numKvHeads},
+                        {"head_dim", m.headDim},
+                        {"cache_dtype", maker.cacheName}};
   GqaOps ops;
   ops.qkv = maker.linear(h, m.qkvWidth());
   ops.ropeAppend = maker.make("gqa_rope_append", heads);
@@ -188,8 +203,8 @@ private:
 
 } // namespace
 
-Result<ModelOps> describeOps(const ModelConfig &config, DType dtype, int64_t passTokens) {
-  OpMaker maker(dtype);
+Result<ModelOps> describeOps(const ModelConfig &config, const OpTypes &types, int64_t passTokens) {
+  OpMaker maker(types);
   const int64_t h = config.hiddenSize;
   ModelOps ops;
   ops.embed = maker.make("embed", {{"vocab_size", config.vocabSize}, {"hidden_size", h}});
@@ -221,9 +236,9 @@ Result<ModelOps> describeOps(const ModelConfig &config, DType dtype, int64_t pas
   return ops;
 }
 
-Result<std::vector<OpDesc>> listOps(const ModelConfig &config, DType dtype,
+Result<std::vector<OpDesc>> listOps(const ModelConfig &config, const OpTypes &types,
                                     const OpListOptions &options) {
-  Result<ModelOps> ops = describeOps(config, dtype, options.passTokens);
+  Result<ModelOps> ops = describeOps(config, types, options.passTokens);
   if (!ops)
     return ops.takeError();
   OpCollector collector(options);
@@ -241,15 +256,15 @@ Result<std::vector<OpDesc>> listOps(const ModelConfig &config, DType dtype,
   return listed;
 }
 
-Result<std::vector<OpUse>> listUses(const ModelConfig &config, DType dtype, const EngineStep &step,
-                                    const OpListOptions &options) {
+Result<std::vector<OpUse>> listUses(const ModelConfig &config, const OpTypes &types,
+                                    const EngineStep &step, const OpListOptions &options) {
   if (step.batch < 1 || step.batch > options.numSlots || (!step.decode && step.batch != 1))
     return usageError(fmt::format("a step takes 1 to {} sequences (a prefill 1), found {}",
                                   options.numSlots, step.batch));
   if (step.context < 1 || step.context > options.maxLen)
     return usageError(fmt::format("a step has 1 to {} tokens of context, found {}", options.maxLen,
                                   step.context));
-  Result<ModelOps> ops = describeOps(config, dtype, std::max(options.passTokens, options.numSlots));
+  Result<ModelOps> ops = describeOps(config, types, std::max(options.passTokens, options.numSlots));
   if (!ops)
     return ops.takeError();
   OpCollector collector(options);

@@ -60,7 +60,8 @@ struct TargetDesc {
   int hostLanes() const { return vectorBits / 32; }
   /// The matrix instruction with m = n = `mn` for this input type, or nullptr.
   const MatrixShape *matrixShape(DType input, int mn) const;
-  /// Names for constraints: lds_bytes, wave_size, max_threads, vector_lanes, is_host, is_amdgpu.
+  /// Names for constraints: has_bf16_dot, lds_bytes, wave_size, max_threads, vector_lanes, is_host,
+  /// is_amdgpu.
   ExprScope scope() const;
 };
 

@@ -11,6 +11,17 @@
 
 namespace zorse {
 
+/// Types and layouts of what the kernels of a model work on. A DType alone: everything has it.
+struct OpTypes {
+  OpTypes(DType dtype) : dtype(dtype), cache(dtype), state(dtype) {}
+
+  DType dtype;          ///< weights and activations
+  DType cache;          ///< latents, keys and values
+  DType state;          ///< SSM states between steps
+  int64_t pageSize = 0; ///< tokens of a page of the caches; 0: a slot's rows are contiguous
+  int64_t panel = 0;    ///< columns of a packed panel of a weight; 0: rows as they are stored
+};
+
 /// The ops of one layer; which ones are set depends on the mixer.
 struct MlaOps {
   OpDesc qA, qB;                 ///< linear; qA is absent (qB is q_proj) without a query rank
@@ -51,7 +62,7 @@ struct ModelOps {
 
 /// Describes every op that the engine runs for this model. `passTokens` is the largest number of
 /// tokens in one pass (EngineOptions::prefillChunk).
-Result<ModelOps> describeOps(const ModelConfig &config, DType dtype, int64_t passTokens);
+Result<ModelOps> describeOps(const ModelConfig &config, const OpTypes &types, int64_t passTokens);
 
 /// Where listOps() tunes.
 struct OpListOptions {
@@ -79,12 +90,12 @@ struct OpUse {
 /// Every launch that the engine makes in one step, argmax of the logits included. A prompt longer
 /// than passTokens takes several passes, each over a longer cache. Of `options` only maxLen,
 /// numSlots and passTokens count. Errors: Usage for a step that does not fit maxLen or numSlots.
-Result<std::vector<OpUse>> listUses(const ModelConfig &config, DType dtype, const EngineStep &step,
-                                    const OpListOptions &options = {});
+Result<std::vector<OpUse>> listUses(const ModelConfig &config, const OpTypes &types,
+                                    const EngineStep &step, const OpListOptions &options = {});
 
 /// Every distinct op of the model with every tuning point at which it runs, in order of first use;
 /// no (op, tuning point) pair twice.
-Result<std::vector<OpDesc>> listOps(const ModelConfig &config, DType dtype,
+Result<std::vector<OpDesc>> listOps(const ModelConfig &config, const OpTypes &types,
                                     const OpListOptions &options = {});
 
 } // namespace zorse
