@@ -41,7 +41,7 @@ OwningOpRef<ModuleOp> importOp(MLIRContext &context, const OpDesc &op, const Ker
   SmallVector<Type> types;
   for (const OperandSpec *operand : operands)
     types.push_back(ir::operandType(op, *operand, context));
-  types.append(op.spec().sizes.size(), builder.getIndexType());
+  types.append(op.sizes().size(), builder.getIndexType());
   auto function = func::FuncOp::create(builder, location, op.kind(),
                                        builder.getFunctionType(types, TypeRange()));
 
@@ -52,8 +52,8 @@ OwningOpRef<ModuleOp> importOp(MLIRContext &context, const OpDesc &op, const Ker
     (operand->role == OperandSpec::Role::In ? inputs : outputs).push_back(argument);
   }
   for (auto [argument, size] :
-       llvm::zip(body->getArguments().drop_front(operands.size()), op.spec().sizes))
-    argument.setLoc(NameLoc::get(builder.getStringAttr(size.name)));
+       llvm::zip(body->getArguments().drop_front(operands.size()), op.sizes()))
+    argument.setLoc(NameLoc::get(builder.getStringAttr(size->name)));
   builder.setInsertionPointToEnd(body);
   createOp(builder, location, op, config, inputs, outputs);
   func::ReturnOp::create(builder, location);

@@ -53,8 +53,8 @@ static Status describeLaunch(const OpDesc &op, const KernelConfig &config,
                                 std::string(name(op.operandDType(*operand)))});
   for (const auto &workspace : program.workspaces)
     object.arguments.push_back({KernelArgument::Kind::Workspace, workspace.name, "f32"});
-  for (const SizeSpec &size : op.spec().sizes)
-    object.arguments.push_back({KernelArgument::Kind::Size, size.name, "i64"});
+  for (const SizeSpec *size : op.sizes())
+    object.arguments.push_back({KernelArgument::Kind::Size, size->name, "i64"});
 
   ExprScope scope = op.scope();
   for (const auto &[knob, value] : config.values())

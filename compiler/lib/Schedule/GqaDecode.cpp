@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "CachedRows.h"
 #include "OnlineSoftmax.h"
 #include "Schedule.h"
 
@@ -29,7 +30,7 @@ void scheduleGqaDecode(const ScheduleInput &input, TileProgram &program) {
     Val t = k.programId(0), kvHead = k.programId(1), split = k.programId(2);
     Val h0 = kvHead * rep;
     Val length = k.loadIndex(k.operand("positions"), t) + 1;
-    Val base = k.loadIndex(k.operand("slots"), t) * k.size("max_len");
+    CachedRows cached(k, t);
     Val q = k.stage(k.forDot(
         k.loadRaw(k.operand("q"), (t * heads + h0) * width, {width, 1}, {rep, width}, {m, p}),
         type));
@@ -39,7 +40,7 @@ void scheduleGqaDecode(const ScheduleInput &input, TileProgram &program) {
         k, range.from, range.visible, range.to, bn, OnlineSoftmax::nothing(k, m, p),
         [&](Val j, const OnlineSoftmax &before, bool masked) {
           Operand left = masked ? Operand(range.to - j) : Operand(bn);
-          Val offset = (base + j) * rowWidth + kvHead * width;
+          Val offset = cached.rowOf(j) * rowWidth + kvHead * width;
           auto block = [&](const char *name) {
             Val tile = k.forDot(
                 k.loadRaw(k.operand(name), offset, {rowWidth, 1}, {left, width}, {bn, p}), type);

@@ -160,7 +160,7 @@ KernelBuilder::KernelBuilder(const ScheduleInput &input, TileProgram &program, S
   for (const OperandSpec *operand : input.op.operands())
     arguments.push_back(buffer(input.op.operandDType(*operand)));
   arguments.append(program.workspaces.size(), buffer(DType::F32));
-  arguments.append(input.op.spec().sizes.size(), b.getIndexType());
+  arguments.append(input.op.sizes().size(), b.getIndexType());
 
   b.setInsertionPointToEnd(program.module->getBody());
   function = func::FuncOp::create(b, symbol, b.getFunctionType(arguments, {}));
@@ -198,8 +198,8 @@ Val KernelBuilder::workspace(StringRef name) {
 
 Val KernelBuilder::size(StringRef name) {
   size_t first = input.op.operands().size() + program.workspaces.size();
-  for (auto [i, size] : llvm::enumerate(input.op.spec().sizes))
-    if (size.name == name)
+  for (auto [i, size] : llvm::enumerate(input.op.sizes()))
+    if (size->name == name)
       return wrap(function.getArgument(first + i));
   unknownName("size", name);
 }

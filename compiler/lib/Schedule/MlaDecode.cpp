@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "CachedRows.h"
 #include "OnlineSoftmax.h"
 #include "Schedule.h"
 
@@ -49,7 +50,7 @@ void scheduleMlaDecode(const ScheduleInput &input, TileProgram &program) {
     Val split = k.programId(1), cache = k.operand("cache");
     Operand rows = k.inside(h0, bh, heads);
     Val length = k.loadIndex(k.operand("positions"), t) + 1;
-    Val base = k.loadIndex(k.operand("slots"), t) * k.size("max_len");
+    CachedRows cached(k, t);
 
     auto query = [&](const char *name, int64_t width, int64_t skip, int64_t valid, int64_t extent) {
       Val tile = k.loadRaw(k.operand(name), (t * heads + h0) * width + skip, {width, 1},
@@ -69,7 +70,7 @@ void scheduleMlaDecode(const ScheduleInput &input, TileProgram &program) {
         k, range.from, range.visible, range.to, bn, OnlineSoftmax::nothing(k, bh, widths),
         [&](Val j, const OnlineSoftmax &before, bool masked) {
           Operand left = masked ? Operand(range.to - j) : Operand(bn);
-          Val offset = (base + j) * rowWidth;
+          Val offset = cached.rowOf(j) * rowWidth;
           auto load = [&](int64_t column, int64_t valid, int64_t extent) {
             return k.forDot(
                 k.loadRaw(cache, offset + column, {rowWidth, 1}, {left, valid}, {bn, extent}),

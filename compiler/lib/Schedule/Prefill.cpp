@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "CachedRows.h"
 #include "OnlineSoftmax.h"
 #include "Schedule.h"
 
@@ -88,7 +89,7 @@ static void scheduleMlaPrefill(const ScheduleInput &input, TileProgram &program)
   k.ifThen(prefill.m0 < prefill.newTokens, [&] {
     Val firstRow = k.loadIndex(k.operand("cu_context"), prefill.b);
     Val cached = k.loadIndex(k.operand("cu_context"), prefill.b + 1) - firstRow;
-    Val base = k.loadIndex(k.operand("slots"), prefill.b) * k.size("max_len");
+    CachedRows rows(k, prefill.b);
     Val q = prefill.query(0, nope, n, type), qRope = prefill.query(nope, rope, r, type);
     int64_t rowWidth = kvHeads * (nope + value);
     prefill.attend(cached, type, [&](Val j, Operand left) {
@@ -99,7 +100,7 @@ static void scheduleMlaPrefill(const ScheduleInput &input, TileProgram &program)
             type));
       };
       Val keys = load("kv", offset, rowWidth, nope, n);
-      Val rotary = load("cache", (base + j) * (rank + rope) + rank, rank + rope, rope, r);
+      Val rotary = load("cache", rows.rowOf(j) * (rank + rope) + rank, rank + rope, rope, r);
       Val s = k.dot(q, keys, k.zeros({m, prefill.bn}), /*transposeB=*/true);
       s = k.dot(qRope, rotary, s, /*transposeB=*/true);
       return Prefill::Block{s, load("kv", offset + nope, rowWidth, value, v)};
@@ -117,10 +118,10 @@ static void scheduleGqaPrefill(const ScheduleInput &input, TileProgram &program)
   Prefill prefill(input, k, m, width, width, p);
   k.ifThen(prefill.m0 < prefill.newTokens, [&] {
     Val cached = k.loadIndex(k.operand("context_lens"), prefill.b);
-    Val base = k.loadIndex(k.operand("slots"), prefill.b) * k.size("max_len");
+    CachedRows rows(k, prefill.b);
     Val q = prefill.query(0, width, p, type);
     prefill.attend(cached, type, [&](Val j, Operand left) {
-      Val offset = ((base + j) * kvHeads + prefill.kvHead) * width;
+      Val offset = (rows.rowOf(j) * kvHeads + prefill.kvHead) * width;
       auto load = [&](const char *name) {
         return k.stage(k.forDot(k.loadRaw(k.operand(name), offset, {kvHeads * width, 1},
                                           {left, width}, {prefill.bn, p}),

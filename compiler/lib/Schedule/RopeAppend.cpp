@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "CachedRows.h"
 #include "Schedule.h"
 
 namespace zorse::schedule {
@@ -56,8 +57,7 @@ static void scheduleMlaRopeAppend(const ScheduleInput &input, TileProgram &progr
 
   k.ifThen(equal(k.programId(1), 0), [&] {
     Val cache = k.operand("cache"), from = t * (rank + rope);
-    Val slot = k.loadIndex(k.operand("slots"), t);
-    Val to = (slot * k.size("max_len") + position) * (rank + rope);
+    Val to = CachedRows(k, t).rowOf(position) * (rank + rope);
     k.store(k.load(k.operand("kv_a"), from, {1}, {}, {rank}), cache, to, {1}, {});
     rotation.apply(1, 1, k.operand("kv_a"), from + rank, rope, 2, 1, cache, to + rank, rope);
   });
@@ -77,8 +77,7 @@ static void scheduleGqaRopeAppend(const ScheduleInput &input, TileProgram &progr
                  k.operand("q"), (t * heads + h0) * width, width);
 
   k.ifThen(equal(k.programId(1), 0), [&] {
-    Val slot = k.loadIndex(k.operand("slots"), t);
-    Val to = (slot * k.size("max_len") + position) * (kvHeads * width);
+    Val to = CachedRows(k, t).rowOf(position) * (kvHeads * width);
     rotation.apply(kvHeads, kvHeads, qkv, row + heads * width, width, 1, width / 2,
                    k.operand("k_cache"), to, width);
     Val values = row + (heads + kvHeads) * width;

@@ -123,11 +123,11 @@ struct OpDescBuilder {
     if (!sizes.is_object())
       return usageError("$.tuning: expected an object of sizes, found " + describeJson(sizes));
     std::vector<std::string> names;
-    for (const SizeSpec &size : desc.spec().sizes)
-      names.push_back(size.name);
+    for (const SizeSpec *size : desc.sizes())
+      names.push_back(size->name);
     for (const auto &[name, value] : sizes.items()) {
       const SizeSpec *size = desc.spec().size(name);
-      if (!size)
+      if (!desc.tuning.contains(name))
         return usageError(fmt::format("$.tuning.{}: unknown size of {}{}", name, desc.kind(),
                                       adviceOnNames(name, "sizes", names)));
       if (!isInteger(value, size->minimum, size->maximum))
@@ -187,8 +187,8 @@ struct OpDescBuilder {
       if (!set)
         return set.takeError();
     }
-    for (const SizeSpec &size : spec.sizes)
-      desc.tuning[size.name] = size.tuningDefault;
+    for (const SizeSpec *size : desc.sizes())
+      desc.tuning[size->name] = size->tuningDefault;
     if (auto tuning = request.find("tuning"); tuning != request.end())
       if (Status set = setTuning(*tuning); !set)
         return set.takeError();
@@ -282,18 +282,27 @@ DType OpDesc::operandDType(const OperandSpec &operand) const {
   return getDType(operand.dtype);
 }
 
-std::vector<const OperandSpec *> OpDesc::operands() const {
-  std::vector<const OperandSpec *> present;
-  for (const OperandSpec &operand : opSpec->operands) {
-    if (!operand.when.text().empty()) {
-      Result<int64_t> applies = operand.when.evaluate(fieldScope);
+/// The parts of a spec, operands or sizes, whose `when` holds for these fields.
+template <typename Part>
+static std::vector<const Part *> presentOf(const std::vector<Part> &parts,
+                                           const ExprScope &fields) {
+  std::vector<const Part *> present;
+  for (const Part &part : parts) {
+    if (!part.when.text().empty()) {
+      Result<int64_t> applies = part.when.evaluate(fields);
       if (!applies || !*applies)
         continue;
     }
-    present.push_back(&operand);
+    present.push_back(&part);
   }
   return present;
 }
+
+std::vector<const OperandSpec *> OpDesc::operands() const {
+  return presentOf(opSpec->operands, fieldScope);
+}
+
+std::vector<const SizeSpec *> OpDesc::sizes() const { return presentOf(opSpec->sizes, fieldScope); }
 
 Result<std::vector<int64_t>> OpDesc::operandShape(const OperandSpec &operand,
                                                   const Sizes &sizes) const {
@@ -336,9 +345,9 @@ ExprScope OpDesc::scope(const Sizes &sizes) const {
 
 OpDesc OpDesc::withTuningPoint(const Sizes &sizes) const {
   OpDesc copy = *this;
-  for (const SizeSpec &size : opSpec->sizes)
-    if (auto given = sizes.find(size.name); given != sizes.end())
-      copy.tuning[size.name] = std::clamp(given->second, size.minimum, size.maximum);
+  for (const SizeSpec *size : this->sizes())
+    if (auto given = sizes.find(size->name); given != sizes.end())
+      copy.tuning[size->name] = std::clamp(given->second, size->minimum, size->maximum);
   return copy;
 }
 

@@ -174,12 +174,14 @@ private:
   }
 
   SizeSpec readSize(const Json &json) {
-    allowOnly(json, {"name", "min", "max", "default", "meaning"});
+    allowOnly(json, {"name", "min", "max", "default", "when", "meaning"});
     SizeSpec size;
     size.name = newName(json);
     size.minimum = integer(json, "min");
     size.maximum = integer(json, "max");
     size.tuningDefault = integer(json, "default");
+    if (json.contains("when"))
+      size.when = formula(json, "when");
     size.meaning = text(json, "meaning");
     return size;
   }

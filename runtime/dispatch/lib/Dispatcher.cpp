@@ -36,13 +36,15 @@ struct LoadedCode {
 class Dispatcher::Kernel {
 public:
   Kernel(const OpDesc &op, KindTime &time, std::vector<Candidate> candidates)
-      : op(op), operandCount(op.operands().size()), time(time), candidates(std::move(candidates)) {
-    values.resize(op.spec().sizes.size());
+      : op(op), operandCount(op.operands().size()), sizes(op.sizes()), time(time),
+        candidates(std::move(candidates)) {
+    values.resize(sizes.size());
     lastBucket.resize(values.size());
   }
 
   const OpDesc op;
   const size_t operandCount;
+  const std::vector<const SizeSpec *> sizes;
   KindTime &time;
   const std::vector<Candidate> candidates;
 
@@ -119,18 +121,19 @@ static Error missingSize(const OpDesc &op, const std::string &name, const Sizes 
 
 /// Checks the sizes of a launch and puts them and their bucket in spec order.
 Status Dispatcher::State::readSizes(Kernel &kernel, const Sizes &sizes) {
-  const std::vector<SizeSpec> &specs = kernel.op.spec().sizes;
+  const std::vector<const SizeSpec *> &specs = kernel.sizes;
   kernel.bucket.resize(specs.size());
   for (size_t i = 0; i < specs.size(); ++i) {
-    auto given = sizes.find(specs[i].name);
+    const SizeSpec &spec = *specs[i];
+    auto given = sizes.find(spec.name);
     if (given == sizes.end())
-      return missingSize(kernel.op, specs[i].name, sizes);
+      return missingSize(kernel.op, spec.name, sizes);
     int64_t value = given->second;
-    if (value < specs[i].minimum || value > specs[i].maximum)
-      return usageError(fmt::format("the size {} of {} is from {} to {}, found {}", specs[i].name,
-                                    kernel.op.kind(), specs[i].minimum, specs[i].maximum, value));
+    if (value < spec.minimum || value > spec.maximum)
+      return usageError(fmt::format("the size {} of {} is from {} to {}, found {}", spec.name,
+                                    kernel.op.kind(), spec.minimum, spec.maximum, value));
     kernel.values[i] = value;
-    kernel.bucket[i] = dispatch::bucketOf(specs[i], value);
+    kernel.bucket[i] = dispatch::bucketOf(spec, value);
   }
   return Status();
 }
@@ -140,10 +143,9 @@ Result<LoadedCode *> Dispatcher::State::codeFor(Kernel &kernel) {
     return kernel.lastCode;
   auto found = kernel.byBucket.find(kernel.bucket);
   if (found == kernel.byBucket.end()) {
-    const std::vector<SizeSpec> &specs = kernel.op.spec().sizes;
     Sizes bucket;
-    for (size_t i = 0; i < specs.size(); ++i)
-      bucket[specs[i].name] = kernel.bucket[i];
+    for (size_t i = 0; i < kernel.sizes.size(); ++i)
+      bucket[kernel.sizes[i]->name] = kernel.bucket[i];
     Result<CodeObject> object = source.find(kernel.op, kernel.candidates, bucket);
     if (!object)
       return object.takeError();
@@ -166,7 +168,7 @@ static Result<std::vector<LoadedCode::Slot>> layOut(const OpDesc &op, const Code
   };
   std::vector<LoadedCode::Slot> slots;
   std::vector<const OperandSpec *> operands = op.operands();
-  const std::vector<SizeSpec> &sizes = op.spec().sizes;
+  const std::vector<const SizeSpec *> sizes = op.sizes();
   size_t operand = 0, workspace = 0;
   std::vector<bool> sizeSeen(sizes.size());
   for (const KernelArgument &argument : object.arguments) {
@@ -186,7 +188,7 @@ static Result<std::vector<LoadedCode::Slot>> layOut(const OpDesc &op, const Code
       break;
     case KernelArgument::Kind::Size: {
       auto size = std::find_if(sizes.begin(), sizes.end(),
-                               [&](const SizeSpec &spec) { return spec.name == argument.name; });
+                               [&](const SizeSpec *spec) { return spec->name == argument.name; });
       if (size == sizes.end())
         return mismatch(fmt::format("the op has no size '{}'", argument.name));
       slots.push_back({argument.kind, static_cast<size_t>(size - sizes.begin())});

@@ -29,7 +29,7 @@ public:
       status = kernel.takeError();
       return {};
     }
-    return {*kernel, &op.spec()};
+    return {*kernel, op.sizes()};
   }
 
   Status status;
@@ -65,9 +65,18 @@ struct Widths {
 
 } // namespace
 
+OpTypes Engine::State::opTypes() const {
+  OpTypes types = model.dtype();
+  types.cache = *options.cacheDType;
+  types.state = *options.stateDType;
+  types.pageSize = options.pageSize;
+  types.numPages = options.numPages;
+  return types;
+}
+
 Status Engine::State::prepareKernels() {
-  const int64_t passTokens = std::max(options.prefillChunk, options.numSlots);
-  Result<ModelOps> ops = describeOps(model.config(), model.dtype(), passTokens);
+  const int64_t passTokens = options.prefillChunk + options.numSlots;
+  Result<ModelOps> ops = describeOps(model.config(), opTypes(), passTokens);
   if (!ops)
     return ops.takeError();
   Preparer get(dispatcher);
@@ -91,6 +100,7 @@ Status Engine::State::prepareKernels() {
                              .absorb = get(o->absorb),
                              .decode = get(o->decode),
                              .expand = get(o->expand),
+                             .gather = get(o->gather),
                              .expandCache = get(o->expandCache),
                              .prefill = get(o->prefill),
                              .out = get(o->out)};
@@ -131,33 +141,9 @@ Status Engine::State::grow(DeviceTensor &tensor, int64_t elements, size_t bytesE
   return Status::success();
 }
 
-Status Engine::State::allocateCaches() {
-  Status status;
-  auto make = [&](CacheTensor &tensor, int64_t slotElements) {
-    tensor.slotElements = slotElements;
-    const int64_t elements = options.numSlots * slotElements;
-    if (status)
-      status = grow(tensor.data, elements, elementBytes());
-    cacheBytes += elements * static_cast<int64_t>(elementBytes());
-  };
-  for (const LayerConfig &layer : model.config().layers) {
-    LayerCache &cache = caches.emplace_back();
-    if (const MlaMixer *m = layer.mla()) {
-      make(cache.latent, options.maxLen * m->latentWidth());
-    } else if (const MambaMixer *m = layer.mamba()) {
-      make(cache.conv, m->dConv * m->convDim());
-      make(cache.ssm, m->dInner() * m->dState);
-    } else if (const GqaMixer *m = layer.gqa()) {
-      make(cache.key, options.maxLen * m->numKvHeads * m->headDim);
-      make(cache.value, options.maxLen * m->numKvHeads * m->headDim);
-    }
-  }
-  return status;
-}
-
 Status Engine::State::allocateActivations() {
   const ModelConfig &config = model.config();
-  const int64_t tokens = std::max(options.prefillChunk, options.numSlots);
+  const int64_t tokens = options.prefillChunk + options.numSlots; // of one pass
   const int64_t sequenceCount = options.numSlots;
   Widths widths;
   for (const LayerConfig &layer : config.layers)
@@ -211,21 +197,6 @@ Status Engine::State::buildTables() {
     if (!status)
       return status;
   }
-  return Status::success();
-}
-
-Status Engine::State::clearSequence(int32_t slot) {
-  // Latents, keys and values past the length are never read; states are, so they start from zero.
-  for (const LayerCache &cache : caches)
-    for (const CacheTensor *tensor : {&cache.conv, &cache.ssm}) {
-      if (!tensor->data)
-        continue;
-      const std::vector<uint8_t> zeros(static_cast<size_t>(tensor->slotElements) * elementBytes());
-      if (Status status =
-              device().upload(*tensor->data, static_cast<size_t>(slot) * zeros.size(), zeros);
-          !status)
-        return status;
-    }
   return Status::success();
 }
 

@@ -25,7 +25,7 @@ struct PassSizes {
 /// An op with the dispatcher's handle.
 struct PreparedOp {
   Dispatcher::Kernel *kernel = nullptr;
-  const OpSpec *spec = nullptr;
+  std::vector<const SizeSpec *> sizes;
 };
 
 struct PreparedMla {

@@ -6,8 +6,10 @@
 //===----------------------------------------------------------------------===//
 //
 // Read top to bottom: this is the whole model. T is the number of new tokens of all
-// sequences together, in one row after another; every launch takes the operands in
-// the order of the op's spec in dialect/ops.
+// sequences together, in one row after another: first D rows that continue a sequence
+// by one token each, then S prompts, or pieces of them. Products and norms see all
+// rows; what looks at a sequence has a kernel for each of the two parts. Every launch
+// takes the operands in the order of the op's spec in dialect/ops.
 //
 //===----------------------------------------------------------------------===//
 #include "EngineState.h"
@@ -15,33 +17,44 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
+#include <optional>
 
 namespace zorse {
 
 namespace {
 
+/// An address, or nothing where the op does not have this operand.
+using Operand = std::optional<uint64_t>;
+
 /// Launches kernels; after the first failure it does nothing, so that a pass reads as a list.
 class Launcher {
 public:
-  Launcher(Engine::State &engine, const Pass &pass)
-      : usual{pass.tokens(), pass.batch(), pass.contextBound(engine.options.maxLen)},
-        engine(engine) {}
+  Launcher(Engine::State &engine, const Pass &pass, int64_t decodeContext)
+      : all{pass.tokens(), pass.prompts(), std::max(decodeContext, pass.promptContext())},
+        decode{pass.decodeRows, pass.decodeRows, decodeContext},
+        prompts{pass.promptTokens(), pass.prompts(), pass.promptContext()}, engine(engine) {}
 
-  void operator()(const PreparedOp &op, std::initializer_list<uint64_t> operands) {
-    run(op, operands, usual);
+  /// Over all rows.
+  void operator()(const PreparedOp &op, std::initializer_list<Operand> operands) {
+    run(op, operands, all);
   }
 
-  void run(const PreparedOp &op, std::initializer_list<uint64_t> operands, PassSizes size) {
+  void run(const PreparedOp &op, std::initializer_list<Operand> operands, PassSizes size) {
     if (!status)
       return;
     Sizes sizes;
-    for (const SizeSpec &each : op.spec->sizes)
-      sizes.emplace_hint(sizes.end(), each.name, valueOf(each.name, size));
-    status = engine.dispatcher.launch(*op.kernel, {operands.begin(), operands.size()}, sizes);
+    for (const SizeSpec *each : op.sizes)
+      sizes.emplace(each->name, valueOf(each->name, size));
+    std::vector<uint64_t> addresses;
+    for (const Operand &operand : operands)
+      if (operand)
+        addresses.push_back(*operand);
+    status = engine.dispatcher.launch(*op.kernel, addresses, sizes);
   }
 
   Status status;
-  const PassSizes usual;
+  const PassSizes all, decode, prompts;
 
 private:
   int64_t valueOf(std::string_view name, const PassSizes &size) const {
@@ -51,7 +64,9 @@ private:
       return size.batch;
     if (name == "context")
       return size.context;
-    return name == "num_slots" ? engine.options.numSlots : engine.options.maxLen;
+    if (name == "num_slots")
+      return engine.options.numSlots;
+    return name == "num_pages" ? engine.options.numPages : engine.options.maxLen;
   }
 
   Engine::State &engine;
@@ -72,6 +87,40 @@ struct TokenInputs {
   }
 };
 
+/// The operand `page_table`, which only ops over paged caches have.
+Operand pageTable(const Engine::State &e) {
+  return e.paged() ? Operand(at(e.inputs.pageTable)) : std::nullopt;
+}
+
+/// Row `row` of an activation of `width` elements a row.
+uint64_t rowOf(const Engine::State &e, const DeviceTensor &tensor, int64_t row, int64_t width) {
+  return at(tensor) + static_cast<uint64_t>(row * width) * e.elementBytes();
+}
+
+/// Keys and values of every cached token of the prompts, sequence after sequence: [context, K,
+/// dn + dv].
+void expandCache(Engine::State &e, Launcher &run, const Pass &pass, const MlaMixer &m,
+                 const PreparedMla &k, const MlaWeights &w, const LayerCache &cache) {
+  const Activations &a = e.act;
+  PassSizes size = run.prompts;
+  if (e.paged()) {
+    size.tokens = pass.cuContext.back();
+    run.run(k.gather, {at(e.inputs.cacheRows), at(cache.latent), at(a.latents)}, size);
+    run.run(k.expandCache, {at(a.latents), at(w.kvB), at(a.expanded)}, size);
+    return;
+  }
+  const uint64_t slotBytes =
+      static_cast<uint64_t>(e.options.maxLen) * cache.latent.widthBytes();
+  const int64_t width = m.numKvHeads * (m.qkNopeHeadDim + m.vHeadDim);
+  for (size_t s = 0; s < pass.slots.size(); ++s) {
+    size.tokens = pass.contextLens[s];
+    run.run(k.expandCache,
+            {at(cache.latent) + static_cast<uint64_t>(pass.slots[s]) * slotBytes, at(w.kvB),
+             rowOf(e, a.expanded, pass.cuContext[s], width)},
+            size);
+  }
+}
+
 /// Multi-head latent attention: x += out(attention(normed)).
 void runMla(Engine::State &e, Launcher &run, const Pass &pass, const MlaMixer &m,
             const PreparedMla &k, const MlaWeights &w, const LayerCache &cache) {
@@ -86,73 +135,86 @@ void runMla(Engine::State &e, Launcher &run, const Pass &pass, const MlaMixer &m
   }
   run(k.kvA, {at(a.normed), at(w.kvA), at(a.kvA)}); // -> [T, r + dr]
   run(k.ropeAppend, {at(a.q), at(a.kvA), at(e.mlaCos), at(e.mlaSin), token.positions, token.slots,
-                     at(cache.latent)});
+                     at(cache.latent), pageTable(e)});
 
-  if (pass.decode) {
+  if (pass.decodeRows > 0) {
     // Attention in the latent space: the cache is read as it is.
-    run(k.absorb, {at(a.q), at(w.kvB), at(a.qLatent)}); // -> [T, H, r]
-    run(k.decode, {at(a.qLatent), at(a.q), at(cache.latent), token.slots, token.positions,
-                   at(a.attended)});                         // -> [T, H, r]
-    run(k.expand, {at(a.attended), at(w.kvB), at(a.mixed)}); // -> [T, H, dv]
-  } else {
-    // Keys and values of every cached token, sequence after sequence: [context, K, dn + dv].
-    const uint64_t slotBytes = cache.latent.slotElements * e.elementBytes();
-    const uint64_t rowBytes = m.numKvHeads * (m.qkNopeHeadDim + m.vHeadDim) * e.elementBytes();
-    for (size_t s = 0; s < pass.slots.size(); ++s) {
-      PassSizes size = run.usual;
-      size.tokens = pass.contextLens[s];
-      run.run(k.expandCache,
-              {at(cache.latent) + pass.slots[s] * slotBytes, at(w.kvB),
-               at(a.expanded) + pass.cuContext[s] * rowBytes},
-              size);
-    }
-    PassSizes size = run.usual;
+    run.run(k.absorb, {at(a.q), at(w.kvB), at(a.qLatent)}, run.decode); // -> [D, H, r]
+    run.run(k.decode,
+            {at(a.qLatent), at(a.q), at(cache.latent), pageTable(e), token.slots, token.positions,
+             at(a.attended)},
+            run.decode);                                                     // -> [D, H, r]
+    run.run(k.expand, {at(a.attended), at(w.kvB), at(a.mixed)}, run.decode); // -> [D, H, dv]
+  }
+  if (pass.prompts() > 0) {
+    expandCache(e, run, pass, m, k, w, cache);
+    PassSizes size = run.prompts;
     size.context = pass.cuContext.back();
+    const int64_t d = pass.decodeRows;
     run.run(k.prefill,
-            {at(a.q), at(a.expanded), at(cache.latent), at(in.cuSeqlens), at(in.cuContext),
-             at(in.slots), at(a.mixed)},
-            size); // -> [T, H, dv]
+            {rowOf(e, a.q, d, m.numHeads * (m.qkNopeHeadDim + m.qkRopeHeadDim)), at(a.expanded),
+             at(cache.latent), pageTable(e), at(in.cuSeqlens), at(in.cuContext), at(in.slots),
+             rowOf(e, a.mixed, d, m.numHeads * m.vHeadDim)},
+            size); // -> [T - D, H, dv]
   }
   run(k.out, {at(a.mixed), at(w.out), at(a.x), at(a.x)}); // x += [T, H dv] -> [T, h]
 }
 
 /// Mamba2 with shared x and B: x += out(norm(scan(conv(in(normed))))).
-void runMamba(Engine::State &e, Launcher &run, const Pass &pass, const PreparedMamba &k,
-              const MambaWeights &w, const LayerCache &cache) {
+void runMamba(Engine::State &e, Launcher &run, const Pass &pass, const MambaMixer &m,
+              const PreparedMamba &k, const MambaWeights &w, const LayerCache &cache) {
   const Activations &a = e.act;
   const PassInputs &in = e.inputs;
   const TokenInputs token(in, pass);
   run(k.in, {at(a.normed), at(w.in), at(a.projected)}); // [T, h] -> [T, z x B C dt]
-  if (pass.decode) {
-    run(k.convUpdate, {at(a.projected), at(w.convWeight), at(w.convBias), token.slots,
-                       at(cache.conv), at(a.convolved)}); // -> [T, x B C]
-    run(k.ssmUpdate, {at(a.convolved), at(a.projected), at(w.aLog), at(w.dtBias), at(w.d),
-                      token.slots, at(cache.ssm), at(a.scanned)}); // -> [T, d_inner]
-  } else {
-    run(k.conv, {at(a.projected), at(w.convWeight), at(w.convBias), at(in.cuSeqlens), at(in.slots),
-                 at(cache.conv), at(a.convolved)});
-    run(k.scan, {at(a.convolved), at(a.projected), at(w.aLog), at(w.dtBias), at(w.d),
-                 at(in.cuSeqlens), at(in.slots), at(cache.ssm), at(a.scanned)});
+  if (pass.decodeRows > 0) {
+    run.run(k.convUpdate,
+            {at(a.projected), at(w.convWeight), at(w.convBias), token.slots, at(cache.conv),
+             at(a.convolved)},
+            run.decode); // -> [D, x B C]
+    run.run(k.ssmUpdate,
+            {at(a.convolved), at(a.projected), at(w.aLog), at(w.dtBias), at(w.d), token.slots,
+             at(cache.ssm), at(a.scanned)},
+            run.decode); // -> [D, d_inner]
+  }
+  if (pass.prompts() > 0) {
+    const int64_t d = pass.decodeRows;
+    const uint64_t projected = rowOf(e, a.projected, d, m.projectedWidth());
+    const uint64_t convolved = rowOf(e, a.convolved, d, m.convDim());
+    run.run(k.conv,
+            {projected, at(w.convWeight), at(w.convBias), at(in.cuSeqlens), at(in.slots),
+             at(cache.conv), convolved},
+            run.prompts); // -> [T - D, x B C]
+    run.run(k.scan,
+            {convolved, projected, at(w.aLog), at(w.dtBias), at(w.d), at(in.cuSeqlens),
+             at(in.slots), at(cache.ssm), rowOf(e, a.scanned, d, m.dInner())},
+            run.prompts); // -> [T - D, d_inner]
   }
   run(k.norm, {at(a.scanned), at(a.projected), at(w.norm), at(a.mixed)}); // gated by z
   run(k.out, {at(a.mixed), at(w.out), at(a.x), at(a.x)}); // x += [T, d_inner] -> [T, h]
 }
 
 /// Grouped-query attention: x += out(attention(normed)).
-void runGqa(Engine::State &e, Launcher &run, const Pass &pass, const PreparedGqa &k,
-            const GqaWeights &w, const LayerCache &cache) {
+void runGqa(Engine::State &e, Launcher &run, const Pass &pass, const GqaMixer &m,
+            const PreparedGqa &k, const GqaWeights &w, const LayerCache &cache) {
   const Activations &a = e.act;
   const PassInputs &in = e.inputs;
   const TokenInputs token(in, pass);
   run(k.qkv, {at(a.normed), at(w.qkv), at(a.projected)}); // [T, h] -> [T, q k v]
   run(k.ropeAppend, {at(a.projected), at(e.gqaCos), at(e.gqaSin), token.positions, token.slots,
-                     at(a.q), at(cache.key), at(cache.value)});
-  if (pass.decode)
-    run(k.decode, {at(a.q), at(cache.key), at(cache.value), token.slots, token.positions,
-                   at(a.mixed)}); // -> [T, H, P]
-  else
-    run(k.prefill, {at(a.q), at(cache.key), at(cache.value), at(in.cuSeqlens), at(in.contextLens),
-                    at(in.slots), at(a.mixed)});
+                     at(a.q), at(cache.key), at(cache.value), pageTable(e)});
+  if (pass.decodeRows > 0)
+    run.run(k.decode,
+            {at(a.q), at(cache.key), at(cache.value), pageTable(e), token.slots, token.positions,
+             at(a.mixed)},
+            run.decode); // -> [D, H, P]
+  if (pass.prompts() > 0) {
+    const int64_t d = pass.decodeRows, width = m.numHeads * m.headDim;
+    run.run(k.prefill,
+            {rowOf(e, a.q, d, width), at(cache.key), at(cache.value), pageTable(e),
+             at(in.cuSeqlens), at(in.contextLens), at(in.slots), rowOf(e, a.mixed, d, width)},
+            run.prompts); // -> [T - D, H, P]
+  }
   run(k.out, {at(a.mixed), at(w.out), at(a.x), at(a.x)}); // x += [T, H P] -> [T, h]
 }
 
@@ -169,7 +231,8 @@ Status uploadInputs(Device &device, const PassInputs &inputs, const Pass &pass) 
     perToken.insert(perToken.end(), row->begin(), row->end());
     perToken.resize(perToken.size() + static_cast<size_t>(tokenRow(pass.tokens())) - row->size());
   }
-  if (Status status = uploadInts(device, inputs.perToken, perToken); !status || pass.decode)
+  if (Status status = uploadInts(device, inputs.perToken, perToken);
+      !status || pass.prompts() == 0)
     return status;
   const std::pair<const DeviceTensor *, const std::vector<int32_t> *> all[] = {
       {&inputs.wanted, &pass.wanted},
@@ -183,31 +246,68 @@ Status uploadInputs(Device &device, const PassInputs &inputs, const Pass &pass) 
   return Status::success();
 }
 
+/// The size `context` of decode launches that are recorded. It is an upper bound, so that
+/// neighbouring steps are equal and share a recording; in steps of an eighth of the next power of
+/// two, because kernels that split a cache divide this size and not the true one.
+int64_t recordedContext(int64_t longest, int64_t maxLen) {
+  const auto above = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(longest)));
+  const int64_t grain = std::max<int64_t>(above / 8, 32);
+  return std::min((longest + grain - 1) / grain * grain, maxLen);
+}
+
 } // namespace
 
 Status Engine::State::forward(const Pass &pass, int64_t firstRow) {
   if (Status status = uploadInputs(device(), inputs, pass); !status)
     return status;
-  if (pass.decode)
-    return launchDecode(pass);
-  for (const LayerConfig &layer : model.config().layers)
-    if (const MlaMixer *m = layer.mla()) {
-      const int64_t width = m->numKvHeads * (m->qkNopeHeadDim + m->vHeadDim);
-      if (Status status = grow(act.expanded, pass.cuContext.back() * width, elementBytes());
-          !status)
-        return status;
-    }
-  return launchLayers(pass, firstRow);
+  if (pass.prompts() == 0)
+    return launchDecode(pass, firstRow);
+  if (Status status = growExpanded(pass); !status)
+    return status;
+  return launchLayers(pass, pass.decodeContext, firstRow);
 }
 
-Status Engine::State::launchDecode(const Pass &pass) {
+Status Engine::State::growExpanded(const Pass &pass) {
+  // In steps, so that a long prompt does not move them with every piece.
+  const auto context = static_cast<int64_t>(pass.cuContext.back());
+  const int64_t rows = (context + 1'023) / 1'024 * 1'024;
+  bool collected = false;
+  for (const LayerConfig &layer : model.config().layers) {
+    const MlaMixer *m = layer.mla();
+    if (!m)
+      continue;
+    const int64_t width = m->numKvHeads * (m->qkNopeHeadDim + m->vHeadDim);
+    if (Status status = grow(act.expanded, rows * width, elementBytes()); !status)
+      return status;
+    collected |= paged();
+    if (paged())
+      if (Status status =
+              grow(act.latents, rows * m->latentWidth(), byteWidth(*options.cacheDType));
+          !status)
+        return status;
+  }
+  if (!collected)
+    return Status::success();
+  std::vector<int32_t> cacheRows;
+  for (size_t s = 0; s < pass.slots.size(); ++s)
+    for (const RowRange &range : rowsOf(pass.slots[s], pass.contextLens[s]))
+      for (int64_t row = range.first; row < range.first + range.count; ++row)
+        cacheRows.push_back(static_cast<int32_t>(row));
+  if (Status status = grow(inputs.cacheRows, rows, sizeof(int32_t)); !status)
+    return status;
+  return uploadInts(device(), inputs.cacheRows, cacheRows);
+}
+
+Status Engine::State::launchDecode(const Pass &pass, int64_t firstRow) {
   const bool wanted =
       options.decodeGraphs.value_or(device().asynchronous() && !dispatcher.timesLaunches());
-  if (!wanted)
-    return launchLayers(pass, 0);
+  // A later pass of a step writes to other rows than the recordings do.
+  if (!wanted || firstRow != 0)
+    return launchLayers(pass, pass.decodeContext, firstRow);
   // Each shape keeps a recording of some hundred launches; so many are more than a server meets.
   constexpr size_t mostGraphs = 64;
-  const StepShape shape{pass.tokens(), pass.contextBound(options.maxLen)};
+  const int64_t context = recordedContext(pass.decodeContext, options.maxLen);
+  const StepShape shape{pass.tokens(), context};
   if (stepGraphs.size() >= mostGraphs && !stepGraphs.contains(shape))
     stepGraphs.erase(
         std::min_element(stepGraphs.begin(), stepGraphs.end(), [](const auto &a, const auto &b) {
@@ -217,13 +317,13 @@ Status Engine::State::launchDecode(const Pass &pass) {
   step.lastStep = ++stepsTaken;
   if (step.logits != at(act.logits)) {
     step.recording.reset();
-    if (Status status = launchLayers(pass, 0); !status)
+    if (Status status = launchLayers(pass, context, 0); !status)
       return status;
     step.logits = at(act.logits);
     return Status::success();
   }
   if (!step.recording) {
-    auto recording = dispatcher.record([&] { return launchLayers(pass, 0); });
+    auto recording = dispatcher.record([&] { return launchLayers(pass, context, 0); });
     if (!recording)
       return recording.takeError();
     step.recording = recording.take();
@@ -232,10 +332,10 @@ Status Engine::State::launchDecode(const Pass &pass) {
   return dispatcher.replay(*step.recording);
 }
 
-Status Engine::State::launchLayers(const Pass &pass, int64_t firstRow) {
+Status Engine::State::launchLayers(const Pass &pass, int64_t decodeContext, int64_t firstRow) {
   const ModelConfig &config = model.config();
   const ModelWeights &w = model.weights();
-  Launcher run(*this, pass);
+  Launcher run(*this, pass, decodeContext);
   run(kernels.embed, {TokenInputs(inputs, pass).ids, at(w.embed), at(act.x)}); // [T] -> [T, h]
 
   for (size_t i = 0; i < config.layers.size(); ++i) {
@@ -245,12 +345,12 @@ Status Engine::State::launchLayers(const Pass &pass, int64_t firstRow) {
     if (const MlaMixer *m = config.layers[i].mla())
       runMla(*this, run, pass, *m, std::get<PreparedMla>(k.mixer),
              std::get<MlaWeights>(layer.mixer), caches[i]);
-    else if (config.layers[i].mamba())
-      runMamba(*this, run, pass, std::get<PreparedMamba>(k.mixer),
+    else if (const MambaMixer *m = config.layers[i].mamba())
+      runMamba(*this, run, pass, *m, std::get<PreparedMamba>(k.mixer),
                std::get<MambaWeights>(layer.mixer), caches[i]);
     else
-      runGqa(*this, run, pass, std::get<PreparedGqa>(k.mixer), std::get<GqaWeights>(layer.mixer),
-             caches[i]);
+      runGqa(*this, run, pass, *config.layers[i].gqa(), std::get<PreparedGqa>(k.mixer),
+             std::get<GqaWeights>(layer.mixer), caches[i]);
 
     run(k.postNorm, {at(act.x), at(layer.postNorm), at(act.normed)});
     run(k.gateUp, {at(act.normed), at(layer.gateUp), at(act.gateUp)});  // [T, h] -> [T, 2 I]
@@ -259,7 +359,7 @@ Status Engine::State::launchLayers(const Pass &pass, int64_t firstRow) {
   }
 
   // Logits of the wanted rows alone; the head is the widest product of all.
-  PassSizes size = run.usual;
+  PassSizes size = run.all;
   size.tokens = static_cast<int64_t>(pass.wanted.size());
   if (size.tokens == 0)
     return run.status;

@@ -155,8 +155,8 @@ private:
                        {"max_positions", std::max(options.maxLen, context)},
                        {"num_slots", std::max(options.numSlots, batch)}};
     Sizes point;
-    for (const SizeSpec &size : op.spec().sizes)
-      point[size.name] = all.at(size.name);
+    for (const SizeSpec *size : op.sizes())
+      point[size->name] = all.at(size->name);
     OpDesc tuned = op.withTuningPoint(point);
     auto [place, isNew] =
         places.try_emplace(tuned.canonicalJson() + tuned.tuningPointJson(), uses.size());

@@ -56,9 +56,9 @@ std::vector<double> Tensor::read(int64_t first, int64_t count) const {
 
 Result<Arguments> Arguments::bind(const OpDesc &op, std::span<void *const> operands,
                                   const Sizes &sizes) {
-  for (const SizeSpec &size : op.spec().sizes)
-    if (!sizes.count(size.name))
-      return usageError(fmt::format("{} needs the size '{}'", op.kind(), size.name));
+  for (const SizeSpec *size : op.sizes())
+    if (!sizes.count(size->name))
+      return usageError(fmt::format("{} needs the size '{}'", op.kind(), size->name));
   std::vector<const OperandSpec *> specs = op.operands();
   if (specs.size() != operands.size())
     return usageError(
@@ -116,6 +116,30 @@ Status Arguments::checkOffsets(std::string_view name, int64_t total) const {
   if (offsets.index(0) != 0 || offsets.index(last) != total)
     return usageError(fmt::format("{} of {} must go from 0 to {}, but goes from {} to {}", name,
                                   op->kind(), total, offsets.index(0), offsets.index(last)));
+  return Status::success();
+}
+
+int64_t Arguments::cacheRow(int64_t slot, int64_t position) const {
+  if (!has("page_table"))
+    return slot * size("max_len") + position;
+  const Tensor &pages = (*this)["page_table"];
+  int64_t rows = field("page_size");
+  return pages.index(slot * pages.shape[1] + position / rows) * rows + position % rows;
+}
+
+Status Arguments::checkPages(int64_t slot, int64_t from, int64_t to) const {
+  if (!has("page_table"))
+    return Status::success();
+  const Tensor &pages = (*this)["page_table"];
+  int64_t rows = field("page_size");
+  for (int64_t i = from / rows; i * rows < to; ++i) {
+    int64_t page = pages.index(slot * pages.shape[1] + i);
+    if (page < 0 || page >= size("num_pages"))
+      return usageError(fmt::format(
+          "page_table[{}, {}] of {} is {}, legal are 0 to {} (num_pages - 1), because slot {} "
+          "holds positions {} to {} in pages of {} rows",
+          slot, i, op->kind(), page, size("num_pages") - 1, slot, from, to - 1, rows));
+  }
   return Status::success();
 }
 

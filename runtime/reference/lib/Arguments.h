@@ -51,6 +51,13 @@ public:
   /// The i32 operand starts at 0, never falls, and ends at `total`.
   Status checkOffsets(std::string_view name, int64_t total) const;
 
+  /// The row of the caches that holds position `position` of `slot`, counted over all slots, or
+  /// over all pages where there is a page table.
+  int64_t cacheRow(int64_t slot, int64_t position) const;
+  /// The page table names a page for each of the positions `from` to `to - 1` of `slot`; without
+  /// pages there is nothing to check.
+  Status checkPages(int64_t slot, int64_t from, int64_t to) const;
+
 private:
   const OpDesc *op = nullptr;
   const Sizes *sizes = nullptr;
@@ -84,6 +91,7 @@ Status runArgmax(const Arguments &);
 Status runRmsnorm(const Arguments &);
 Status runGatedRmsnorm(const Arguments &);
 Status runSwiglu(const Arguments &);
+Status runMamba2Step(const Arguments &);
 Status runMlaRopeAppend(const Arguments &);
 Status runGqaRopeAppend(const Arguments &);
 Status runMlaAbsorb(const Arguments &);

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <fmt/format.h>
+#include <limits>
 
 namespace zorse {
 using reference::Plan;
@@ -57,12 +58,22 @@ OperandSet OperandSet::clone() const {
   return copy;
 }
 
+/// The pages that the sequences of a launch have when each is as long as it may be, and one that
+/// nobody has.
+static int64_t pagesWanted(const OpDesc &op, const Sizes &sizes) {
+  auto size = [&](const char *name) { return sizes.find(name)->second; };
+  bool batched = sizes.contains("batch"), joint = op.spec().operand("cu_context");
+  int64_t rows = op.get("page_size");
+  int64_t owners = std::min(size("num_slots"), size(batched ? "batch" : "tokens"));
+  if (joint)
+    return size("context") / rows + owners + 1;
+  return owners * ((size(sizes.contains("context") ? "context" : "max_len") + rows - 1) / rows) + 1;
+}
+
 Sizes consistentSizes(const OpDesc &op, const Sizes &given) {
   Sizes sizes;
-  for (const SizeSpec &size : op.spec().sizes) {
-    auto tuned = op.tuningPoint().find(size.name);
-    sizes[size.name] = tuned != op.tuningPoint().end() ? tuned->second : size.tuningDefault;
-  }
+  for (const SizeSpec *size : op.sizes())
+    sizes[size->name] = op.tuningPoint().at(size->name);
   for (const auto &[name, value] : given)
     sizes[name] = value;
 
@@ -88,6 +99,8 @@ Sizes consistentSizes(const OpDesc &op, const Sizes &given) {
   } else if (has("num_slots")) {
     raise("num_slots", sequences);
   }
+  if (has("num_pages"))
+    raise("num_pages", pagesWanted(op, sizes));
   return sizes;
 }
 
@@ -125,6 +138,9 @@ std::vector<Sizes> raggedSizes(const OpDesc &op, double maxFlops) {
       candidates.push_back(sizes);
     }
   }
+  if (op.tuningPoint().contains("num_pages"))
+    for (Sizes &sizes : candidates)
+      sizes["num_pages"] = pagesWanted(op, sizes) + 2;
   // The smallest always stays: something must be checked whatever it costs.
   auto tooLarge = [&](const Sizes &sizes) {
     Result<int64_t> flops = spec.flops.evaluate(op.scope(sizes));
@@ -161,13 +177,24 @@ void fillAngles(const Target &to, int64_t pairs, bool cosine) {
   }
 }
 
-/// Multiplies the rows that no sequence has filled.
+/// Whether the operand holds rows of cached tokens, in slots or in pages.
+bool isCache(const OperandSpec &operand) {
+  if (operand.shape.size() < 3)
+    return false;
+  std::vector<std::string> names = operand.shape[1].names();
+  return std::find(names.begin(), names.end(), "max_len") != names.end();
+}
+
+/// Multiplies the rows that no sequence has filled; a page that nobody has becomes NaN.
 void spoilUnreadRows(const Target &to, const std::vector<int64_t> &shape, const Plan &plan) {
   int64_t rows = shape[1], width = to.count / (shape[0] * rows);
-  for (int64_t slot = 0; slot < shape[0]; ++slot)
-    for (int64_t i = (slot * rows + plan.filledRows[size_t(slot)]) * width;
-         i < (slot + 1) * rows * width; ++i)
-      to.set(i, 64 * loadElement(to.type, to.data, size_t(i)));
+  for (int64_t block = 0; block < shape[0]; ++block) {
+    int64_t filled = plan.filledRows[size_t(block)];
+    bool nobodys = filled == 0 && !plan.pages.empty();
+    for (int64_t i = (block * rows + filled) * width; i < (block + 1) * rows * width; ++i)
+      to.set(i, nobodys ? std::numeric_limits<double>::quiet_NaN()
+                        : 64 * loadElement(to.type, to.data, size_t(i)));
+  }
 }
 
 } // namespace
@@ -195,8 +222,7 @@ Status fillOperands(const OpDesc &op, const Sizes &sizes, uint64_t seed,
       std::memset(to.data, poisonByte, size_t(to.count) * byteWidth(to.type));
     } else if (fill == "normal") {
       fillNormal(to, random, 0, 1);
-      if (operand.role == OperandSpec::Role::In && shape->size() > 2 &&
-          operand.shape[0].text() == "num_slots" && operand.shape[1].text() == "max_len")
+      if (operand.role == OperandSpec::Role::In && isCache(operand))
         spoilUnreadRows(to, *shape, *plan);
     } else if (fill == "weight") {
       Result<int64_t> length = op.spec().reductionLength.evaluate(op.scope(sizes));
@@ -208,6 +234,8 @@ Status fillOperands(const OpDesc &op, const Sizes &sizes, uint64_t seed,
         fillNormal(to, random, 0, 1 / std::sqrt(double(std::max<int64_t>(*length, 1))));
     } else if (fill == "slots") {
       fillIndices(to, plan->slots);
+    } else if (fill == "page_table") {
+      fillIndices(to, plan->pages);
     } else if (fill == "positions") {
       fillIndices(to, plan->positions);
     } else if (fill == "lengths") {

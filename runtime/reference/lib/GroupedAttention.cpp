@@ -15,9 +15,7 @@ void attend(const Arguments &args, int64_t token, int64_t head, int64_t slot, in
   int64_t heads = args.field("num_heads"), kvHeads = args.field("num_kv_heads");
   int64_t width = args.field("head_dim"), kvHead = head / (heads / kvHeads);
   double scale = args.softmaxScale(width);
-  auto rowOf = [&](int64_t j) {
-    return ((slot * args.size("max_len") + j) * kvHeads + kvHead) * width;
-  };
+  auto rowOf = [&](int64_t j) { return (args.cacheRow(slot, j) * kvHeads + kvHead) * width; };
 
   std::vector<double> query = args["q"].read((token * heads + head) * width, width);
   std::vector<double> row(static_cast<size_t>(width)), sum(static_cast<size_t>(width), 0.0);
@@ -43,9 +41,13 @@ Status runGqaDecode(const Arguments &args) {
     return s;
   if (Status s = args.checkIndices("positions", args.size("max_len"), "max_len"); !s)
     return s;
-  for (int64_t t = 0; t < args.size("tokens"); ++t)
+  for (int64_t t = 0; t < args.size("tokens"); ++t) {
+    int64_t slot = args["slots"].index(t), length = args["positions"].index(t) + 1;
+    if (Status s = args.checkPages(slot, 0, length); !s)
+      return s;
     for (int64_t h = 0; h < args.field("num_heads"); ++h)
-      attend(args, t, h, args["slots"].index(t), args["positions"].index(t) + 1);
+      attend(args, t, h, slot, length);
+  }
   return Status::success();
 }
 
@@ -63,6 +65,8 @@ Status runGqaPrefill(const Arguments &args) {
                         std::to_string(length) + ", legal are " + std::to_string(queries) +
                         " (its new tokens) to " + std::to_string(args.size("max_len")) +
                         " (max_len)");
+    if (Status s = args.checkPages(args["slots"].index(b), 0, length); !s)
+      return s;
     for (int64_t i = 0; i < queries; ++i)
       for (int64_t h = 0; h < args.field("num_heads"); ++h)
         attend(args, begin.index(b) + i, h, args["slots"].index(b), length - queries + i + 1);

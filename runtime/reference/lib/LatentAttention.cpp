@@ -57,9 +57,12 @@ Status runMlaDecode(const Arguments &args) {
   double scale = args.softmaxScale(nope + rope);
 
   for (int64_t t = 0; t < args.size("tokens"); ++t) {
-    int64_t length = args["positions"].index(t) + 1;
-    int64_t first = args["slots"].index(t) * args.size("max_len") * width;
-    std::vector<double> cached = args["cache"].read(first, length * width);
+    int64_t length = args["positions"].index(t) + 1, slot = args["slots"].index(t);
+    if (Status s = args.checkPages(slot, 0, length); !s)
+      return s;
+    std::vector<double> cached(static_cast<size_t>(length * width));
+    for (int64_t j = 0; j < length; ++j)
+      args["cache"].read(args.cacheRow(slot, j) * width, width, &cached[j * width]);
     for (int64_t h = 0; h < heads; ++h) {
       // [absorbed query | rotary query] against [latent | rotary key].
       std::vector<double> query = args["q_latent"].read((t * heads + h) * rank, rank);
@@ -101,6 +104,9 @@ Status runMlaPrefill(const Arguments &args) {
                         std::to_string(length) + " rows, legal are " + std::to_string(queries) +
                         " (its new tokens) to " + std::to_string(args.size("max_len")) +
                         " (max_len)");
+    int64_t slot = args["slots"].index(b);
+    if (Status s = args.checkPages(slot, 0, length); !s)
+      return s;
     for (int64_t h = 0; h < heads; ++h) {
       // Keys [nope | rope] and values of this head.
       std::vector<double> keys(static_cast<size_t>(length * (nope + rope)));
@@ -109,8 +115,8 @@ Status runMlaPrefill(const Arguments &args) {
         int64_t row = (contextBegin.index(b) + j) * kvHeads + h / (heads / kvHeads);
         args["kv"].read(row * (nope + value), nope, &keys[j * (nope + rope)]);
         args["kv"].read(row * (nope + value) + nope, value, &values[j * value]);
-        int64_t cached = args["slots"].index(b) * args.size("max_len") + j;
-        args["cache"].read(cached * (rank + rope) + rank, rope, &keys[j * (nope + rope) + nope]);
+        args["cache"].read(args.cacheRow(slot, j) * (rank + rope) + rank, rope,
+                           &keys[j * (nope + rope) + nope]);
       }
       for (int64_t i = 0; i < queries; ++i) {
         int64_t row = (begin.index(b) + i) * heads + h;

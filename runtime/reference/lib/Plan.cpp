@@ -58,6 +58,43 @@ Error contradiction(const OpDesc &op, std::string_view small, int64_t smallValue
                                 small, smallValue, largeValue, large));
 }
 
+/// Gives every slot pages for its rows, in no order. Where the op only reads the caches, slots may
+/// begin with the same full pages, as sequences with a common prefix do. What no slot has is the
+/// page of all rows that hold no token, so that a lookup too far shows.
+Status planPages(const OpDesc &op, const Sizes &sizes, Random &random, Lengths lengths,
+                 Plan &plan) {
+  int64_t rows = op.get("page_size"), available = sizes.find("num_pages")->second;
+  int64_t perSlot = (sizes.find("max_len")->second + rows - 1) / rows;
+  int64_t needed = 0;
+  for (int64_t filled : plan.filledRows)
+    needed += (filled + rows - 1) / rows;
+  if (available < needed)
+    return contradiction(op, "num_pages", available, "pages that hold tokens", needed);
+  std::vector<const OperandSpec *> operands = op.operands();
+  bool shared = lengths != Lengths::Full &&
+                std::none_of(operands.begin(), operands.end(), [](const OperandSpec *operand) {
+                  return operand->role == OperandSpec::Role::InOut;
+                });
+
+  std::vector<int64_t> order = random.permutation(available);
+  std::vector<int64_t> filledOfPage(size_t(available), 0);
+  int64_t slotCount = int64_t(plan.filledRows.size()), next = 0;
+  plan.pages.assign(size_t(slotCount * perSlot), available > needed ? order.back() : -1);
+  for (int64_t slot = 0; slot < slotCount; ++slot) {
+    int64_t filled = plan.filledRows[size_t(slot)], common = 0;
+    int64_t other = shared && slot > 0 ? random.between(0, slot - 1) : slot;
+    if (other != slot && random.between(0, 1) == 1)
+      common = random.between(0, std::min(filled, plan.filledRows[size_t(other)]) / rows);
+    for (int64_t i = 0; i * rows < filled; ++i) {
+      int64_t page = i < common ? plan.pages[size_t(other * perSlot + i)] : order[size_t(next++)];
+      plan.pages[size_t(slot * perSlot + i)] = page;
+      filledOfPage[size_t(page)] = std::min(rows, filled - i * rows);
+    }
+  }
+  plan.filledRows = std::move(filledOfPage);
+  return Status::success();
+}
+
 } // namespace
 
 Result<Plan> makePlan(const OpDesc &op, const Sizes &sizes, Random random, Lengths lengths) {
@@ -165,6 +202,9 @@ Result<Plan> makePlan(const OpDesc &op, const Sizes &sizes, Random random, Lengt
       filled = std::max(filled, rows);
     }
   }
+  if (hasFill("page_table"))
+    if (Status paged = planPages(op, sizes, random, lengths, plan); !paged)
+      return paged.takeError();
   return plan;
 }
 

@@ -46,7 +46,10 @@ struct Plan {
   std::vector<int64_t> lengths; ///< context of each sequence
   std::vector<int64_t> contextOffsets; ///< running sum of lengths
   std::vector<int64_t> positions;      ///< of each token
-  std::vector<int64_t> filledRows;     ///< of each slot, rows of the cache that hold tokens
+  /// Of each slot, or of each page where the cache has pages: its leading rows that hold tokens.
+  std::vector<int64_t> filledRows;
+  /// Page of each run of page_size rows of each slot, [num_slots, ceildiv(max_len, page_size)].
+  std::vector<int64_t> pages;
 };
 
 /// `sizes` must be complete.

@@ -10,12 +10,17 @@
 namespace zorse::reference {
 
 namespace {
-/// Where each token goes: row positions[t] of slots[t].
+/// Where each token goes: row positions[t] of slots[t], which must exist.
 Status checkPlaces(const Arguments &args) {
   if (Status s = args.checkIndices("slots", args.size("num_slots"), "num_slots"); !s)
     return s;
   if (Status s = args.checkIndices("positions", args.size("max_len"), "max_len"); !s)
     return s;
+  for (int64_t t = 0; t < args.size("tokens"); ++t) {
+    int64_t position = args["positions"].index(t);
+    if (Status s = args.checkPages(args["slots"].index(t), position, position + 1); !s)
+      return s;
+  }
   return args.checkIndices("positions", args.size("max_positions"), "max_positions");
 }
 
@@ -50,7 +55,7 @@ Status runMlaRopeAppend(const Arguments &args) {
       rotate(q.read(first, rope), q, first);
     }
     int64_t source = t * (rank + rope);
-    int64_t target = (args["slots"].index(t) * args.size("max_len") + position) * (rank + rope);
+    int64_t target = args.cacheRow(args["slots"].index(t), position) * (rank + rope);
     for (int64_t i = 0; i < rank; ++i)
       cache.set(target + i, kva.at(source + i));
     rotate(kva.read(source + rank, rope), cache, target + rank);
@@ -81,7 +86,7 @@ Status runGqaRopeAppend(const Arguments &args) {
     int64_t source = t * (heads + 2 * kvHeads) * width;
     for (int64_t h = 0; h < heads; ++h)
       rotate(source + h * width, args["q"], (t * heads + h) * width);
-    int64_t row = args["slots"].index(t) * args.size("max_len") + position;
+    int64_t row = args.cacheRow(args["slots"].index(t), position);
     for (int64_t h = 0; h < kvHeads; ++h) {
       int64_t target = (row * kvHeads + h) * width;
       rotate(source + (heads + h) * width, args["k_cache"], target);

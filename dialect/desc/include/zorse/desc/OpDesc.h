@@ -42,6 +42,8 @@ public:
   DType operandDType(const OperandSpec &operand) const;
   /// The operands present for these fields, in kernel argument order.
   std::vector<const OperandSpec *> operands() const;
+  /// The sizes that a launch gives for these fields, in kernel argument order.
+  std::vector<const SizeSpec *> sizes() const;
   /// The shape of an operand at these sizes.
   Result<std::vector<int64_t>> operandShape(const OperandSpec &operand, const Sizes &sizes) const;
   /// Bytes read and written at least once by one launch at these sizes (all operands, once; an

@@ -42,6 +42,7 @@ struct SizeSpec {
   std::string name;
   int64_t minimum = 1, maximum = 0;
   int64_t tuningDefault = 1; ///< the tuning point when the request names none
+  Expr when;                 ///< over fields; present only if non-zero; empty means always
   std::string meaning;
 };
 
@@ -54,7 +55,8 @@ struct OperandSpec {
   std::vector<Expr> shape; ///< over fields and sizes, outermost first
   Expr when;               ///< present only if non-zero; empty means always
   /// How a test or the tuner fills it (see tuner/verify): "normal", "weight", "positions",
-  /// "slots", "offsets", "lengths", "ids", "a_log", "dt_bias", "angles_cos", "angles_sin", "zero".
+  /// "slots", "offsets", "lengths", "page_table", "ids", "a_log", "dt_bias", "angles_cos",
+  /// "angles_sin", "zero".
   std::string fill = "normal";
   std::string meaning;
 };

@@ -9,6 +9,10 @@
 
 include "zorse/Dialect/Zorse/ZorseDialect.td"
 
+// With page_size the caches are pools of pages, [num_pages, page_size, ...], and an operand
+// page_table follows them: row j of slot s is row j % page_size of page
+// page_table[s, j / page_size].
+
 def Zorse_GqaDecodeOp : Zorse_Op<"gqa_decode"> {
   let summary = "Attention of single tokens over the key and value cache; token t sees positions "
                 "0 to positions[t].";
@@ -17,6 +21,7 @@ def Zorse_GqaDecodeOp : Zorse_Op<"gqa_decode"> {
 
     Constraints, besides zorse_c1 to zorse_c5:
     * gqa_decode_c1: num_heads must be a multiple of num_kv_heads.
+    * gqa_decode_c2: page_size must be 0 or a power of two from 16 to 4096.
 
     Example:
     ```mlir
@@ -41,6 +46,7 @@ def Zorse_GqaPrefillOp : Zorse_Op<"gqa_prefill"> {
 
     Constraints, besides zorse_c1 to zorse_c5:
     * gqa_prefill_c1: num_heads must be a multiple of num_kv_heads.
+    * gqa_prefill_c2: page_size must be 0 or a power of two from 16 to 4096.
 
     Example:
     ```mlir
@@ -67,6 +73,7 @@ def Zorse_GqaRopeAppendOp : Zorse_Op<"gqa_rope_append"> {
     Constraints, besides zorse_c1 to zorse_c5:
     * gqa_rope_append_c1: num_heads must be a multiple of num_kv_heads.
     * gqa_rope_append_c2: head_dim must be even.
+    * gqa_rope_append_c3: page_size must be 0 or a power of two from 16 to 4096.
 
     Example:
     ```mlir
@@ -90,7 +97,8 @@ def Zorse_MlaDecodeOp : Zorse_Op<"mla_decode"> {
     Formula: s[h,j] = scale * (q_latent[t,h,:] . c[j] + q[t,h,dn:] . k_pe[j]); out[t,h,:] = sum_j
       softmax_j(s[h,j]) * c[j], (c, k_pe) = cache[slots[t],j]
 
-    Constraints: zorse_c1 to zorse_c5.
+    Constraints, besides zorse_c1 to zorse_c5:
+    * mla_decode_c1: page_size must be 0 or a power of two from 16 to 4096.
 
     Example:
     ```mlir
@@ -117,6 +125,7 @@ def Zorse_MlaPrefillOp : Zorse_Op<"mla_prefill"> {
 
     Constraints, besides zorse_c1 to zorse_c5:
     * mla_prefill_c1: num_heads must be a multiple of num_kv_heads.
+    * mla_prefill_c2: page_size must be 0 or a power of two from 16 to 4096.
 
     Example:
     ```mlir
@@ -143,6 +152,7 @@ def Zorse_MlaRopeAppendOp : Zorse_Op<"mla_rope_append"> {
 
     Constraints, besides zorse_c1 to zorse_c5:
     * mla_rope_append_c1: qk_rope_head_dim must be even.
+    * mla_rope_append_c2: page_size must be 0 or a power of two from 16 to 4096.
 
     Example:
     ```mlir

@@ -43,7 +43,8 @@ private:
 
 /// `sizes` completed with the tuning point of `op` and made consistent by raising what is too
 /// small: `tokens` to `batch`, `num_slots` to the number of sequences, `max_len` to the longest
-/// context, `max_positions` to `max_len`, the joint context of a prefill to `tokens`.
+/// context, `max_positions` to `max_len`, the joint context of a prefill to `tokens`, `num_pages`
+/// to one more than all sequences at their longest fill.
 Sizes consistentSizes(const OpDesc &op, const Sizes &sizes);
 
 /// Sizes at which edges show: lengths that no block size divides, a single token, several
@@ -55,6 +56,7 @@ std::vector<Sizes> raggedSizes(const OpDesc &op, double maxFlops = 2e9);
 ///   weight        ~N(0, 1/sqrt(reduction length)); one-dimensional (a norm): 1 + N(0,1)/4
 ///   slots         a random permutation, no repeats (repeats only where tokens of one sequence
 ///                 are legal and the slots do not suffice)
+///   page_table    random pages, none twice but where sequences share a prefix that is only read
 ///   positions, lengths, offsets, context_offsets   one plan for all of them, see Lengths
 ///   ids           uniform in [0, vocab_size)
 ///   a_log         log U(1,16)
@@ -62,8 +64,8 @@ std::vector<Sizes> raggedSizes(const OpDesc &op, double maxFlops = 2e9);
 ///   angles_cos/sin   cos and sin of position * 10000^(-2i/d)
 ///   zero          0
 /// Rows of a read-only cache that no sequence has filled hold values 64 times as large as the
-/// others, so that reading one shows. Out operands are poisoned (poisonByte).
-/// Errors (Usage): sizes that contradict one another, with the two numbers.
+/// others, so that reading one shows; a page that nobody has holds NaN. Out operands are poisoned
+/// (poisonByte). Errors (Usage): sizes that contradict one another, with the two numbers.
 Status fillOperands(const OpDesc &op, const Sizes &sizes, uint64_t seed,
                     std::span<void *const> operands, Lengths lengths = Lengths::Ragged);
 
