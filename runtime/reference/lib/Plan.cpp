@@ -102,10 +102,10 @@ Result<Plan> makePlan(const OpDesc &op, const Sizes &sizes, Random random, Lengt
     auto found = sizes.find(name);
     return found == sizes.end() ? int64_t(-1) : found->second;
   };
+  const std::vector<const OperandSpec *> operands = op.operands();
   auto hasFill = [&](std::string_view fill) {
-    const auto &operands = op.spec().operands;
     return std::any_of(operands.begin(), operands.end(),
-                       [&](const OperandSpec &operand) { return operand.fill == fill; });
+                       [&](const OperandSpec *operand) { return operand->fill == fill; });
   };
   Plan plan;
   int64_t tokens = size("tokens"), slotCount = size("num_slots"), context = size("context");

@@ -50,6 +50,7 @@ private:
   std::mt19937_64 &random;
 };
 
+/// The kind must exist.
 Fields drawFields(const std::string &kind, Drawer &draw) {
   Fields fields;
   if (kind == "argmax") {
@@ -101,6 +102,8 @@ Fields drawFields(const std::string &kind, Drawer &draw) {
     fields["v_head_dim"] = draw.oneOf({64, 128, 8, 40});
     fields["kv_lora_rank"] = draw.rank();
   }
+  if (findOpSpec(kind)->field("page_size") && draw.chance(2))
+    fields["page_size"] = draw.oneOf({16, 64, 256});
   return fields;
 }
 
@@ -115,10 +118,7 @@ Fields known(const OpSpec &spec, const Fields &fields) {
 }
 
 Sizes drawSizes(const OpDesc &op, Drawer &draw) {
-  auto has = [&](std::string_view name) {
-    return std::any_of(op.spec().sizes.begin(), op.spec().sizes.end(),
-                       [&](const SizeSpec &size) { return size.name == name; });
-  };
+  auto has = [&](std::string_view name) { return op.tuningPoint().contains(name); };
   Sizes sizes;
   sizes["tokens"] = draw.length(has("context") && !has("batch") ? 8 : 4097);
   if (has("batch")) {
@@ -132,6 +132,8 @@ Sizes drawSizes(const OpDesc &op, Drawer &draw) {
   if (has("max_len"))
     sizes["max_len"] =
         std::max<int64_t>(sizes.contains("context") ? sizes["context"] : 1, draw.length(4097));
+  if (has("num_pages"))
+    sizes["num_pages"] = draw.between(1, 8); // beyond what the sequences need, if that is few
   return consistentSizes(op, sizes);
 }
 

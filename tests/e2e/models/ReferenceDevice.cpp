@@ -90,8 +90,8 @@ Result<CodeObject> describeAsCode(const OpDesc &op, const TargetDesc &target) {
   for (const OperandSpec *operand : op.operands())
     object.arguments.push_back({KernelArgument::Kind::Operand, operand->name,
                                 std::string(name(op.operandDType(*operand)))});
-  for (const SizeSpec &size : op.spec().sizes)
-    object.arguments.push_back({KernelArgument::Kind::Size, size.name, "i64"});
+  for (const SizeSpec *size : op.sizes())
+    object.arguments.push_back({KernelArgument::Kind::Size, size->name, "i64"});
   return object;
 }
 

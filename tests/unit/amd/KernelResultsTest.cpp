@@ -58,11 +58,11 @@ TEST_P(EveryAmdKernel, EqualsTheReference) {
   std::mt19937 random(seed);
   for (int i = 0; i < 2; ++i)
     configs.push_back(legal[random() % legal.size()]);
-  const Sizes all = {{"tokens", 11},  {"batch", 3},    {"num_slots", 14},
-                     {"context", 70}, {"max_len", 75}, {"max_positions", 75}};
+  const Sizes all = {{"tokens", 11},  {"batch", 3},          {"num_slots", 14}, {"context", 70},
+                     {"max_len", 75}, {"max_positions", 75}, {"num_pages", 1}};
   Sizes sizes;
-  for (const SizeSpec &size : op.spec().sizes)
-    sizes[size.name] = all.at(size.name);
+  for (const SizeSpec *size : op.sizes())
+    sizes[size->name] = all.at(size->name);
   for (const KernelConfig &config : configs) {
     SCOPED_TRACE(text + " with " + config.text() + ", seed " + std::to_string(seed));
     expectReference(op, target, config, sizes);
@@ -71,7 +71,8 @@ TEST_P(EveryAmdKernel, EqualsTheReference) {
 
 std::string nameOf(const testing::TestParamInfo<Combination> &info) {
   const auto &[arch, dtype, request] = info.param;
-  return must(OpDesc::parse(request)).kind() + "_" + dtype + "_" + arch;
+  const char *paged = request.find("page_size") == request.npos ? "" : "_paged";
+  return must(OpDesc::parse(request)).kind() + paged + "_" + dtype + "_" + arch;
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, EveryAmdKernel,

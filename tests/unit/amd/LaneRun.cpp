@@ -42,8 +42,8 @@ void runLanes(const OpDesc &op, const TargetDesc &target, const KernelConfig &co
     buffers.emplace_back(reinterpret_cast<uint8_t *>(workspaces.back().data()), bytes);
   }
   std::vector<int64_t> numbers;
-  for (const SizeSpec &size : op.spec().sizes)
-    numbers.push_back(sizes.at(size.name));
+  for (const SizeSpec *size : op.sizes())
+    numbers.push_back(sizes.at(size->name));
   for (const auto &kernel : program.kernels) {
     auto function = program.module->lookupSymbol<LLVM::LLVMFuncOp>(kernel.symbol);
     if (!function)

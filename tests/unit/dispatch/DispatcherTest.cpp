@@ -47,8 +47,8 @@ CodeObject codeFor(const OpDesc &op, const std::string &configText,
     object.arguments.push_back({KernelArgument::Kind::Workspace, name, "f32"});
     object.workspaces.push_back({name, *Expr::parse(workspaceBytes[i])});
   }
-  for (const SizeSpec &size : op.spec().sizes)
-    object.arguments.push_back({KernelArgument::Kind::Size, size.name, "i64"});
+  for (const SizeSpec *size : op.sizes())
+    object.arguments.push_back({KernelArgument::Kind::Size, size->name, "i64"});
   object.opJson = op.canonicalJson();
   object.configText = configText;
   object.compilerRevision = "test";

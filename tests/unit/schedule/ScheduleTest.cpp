@@ -77,6 +77,7 @@ std::vector<std::string> requestsOf(const Model &m) {
                                            m.ssmHeads, m.state, row)),
       request("gqa_decode", grouped),
       request("gqa_decode", grouped + R"(,"cache_dtype":"f16","softmax_scale":0.5)"),
+      request("gqa_decode", grouped + R"(,"page_size":64)"),
       request("gqa_prefill", grouped),
       request("gqa_rope_append", grouped),
       linear(m.hidden, m.queryRank),
@@ -88,6 +89,7 @@ std::vector<std::string> requestsOf(const Model &m) {
       expanded("mla_absorb", true),
       request("mla_decode", latent),
       request("mla_decode", latent + R"(,"dtype":"f16","cache_dtype":"bf16")"),
+      request("mla_decode", latent + R"(,"page_size":16)"),
       expanded("mla_expand", false),
       expanded("mla_prefill", true),
       request("mla_rope_append", latent),
@@ -124,8 +126,8 @@ void checkProgram(const OpDesc &op, const TargetDesc &target, const KernelConfig
   ASSERT_TRUE(succeeded(verify(module)));
 
   ExprScope sizes;
-  for (const SizeSpec &size : op.spec().sizes)
-    sizes[size.name] = int64_t(7);
+  for (const SizeSpec *size : op.sizes())
+    sizes[size->name] = int64_t(7);
   auto positive = [&](const std::string &formula) {
     Result<Expr> expr = Expr::parse(formula);
     ASSERT_TRUE(expr) << formula;
@@ -144,7 +146,7 @@ void checkProgram(const OpDesc &op, const TargetDesc &target, const KernelConfig
     auto function = module.lookupSymbol<func::FuncOp>(kernel.symbol);
     ASSERT_TRUE(function) << kernel.symbol;
     EXPECT_EQ(function.getNumArguments(),
-              op.operands().size() + program.workspaces.size() + op.spec().sizes.size());
+              op.operands().size() + program.workspaces.size() + op.sizes().size());
     auto grid = function->getAttrOfType<ArrayAttr>("tile.grid");
     ASSERT_TRUE(grid && grid.size() == 3);
     for (int dim = 0; dim < 3; ++dim) {
