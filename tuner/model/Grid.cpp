@@ -38,6 +38,8 @@ constexpr AxisRow axisRows[] = {
     {"gqa_rope_append", "tokens", ""},
     {"linear", "out_features", "block_n"},
     {"linear", "tokens", "block_m"},
+    {"mamba2_step", "num_kv_heads", ""},
+    {"mamba2_step", "tokens", ""},
     {"mla_absorb", "kv_lora_rank", "block_n"},
     {"mla_absorb", "num_heads", ""},
     {"mla_absorb", "tokens", "block_m"},

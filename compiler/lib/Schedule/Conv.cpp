@@ -4,53 +4,48 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "Pieces.h"
 #include "Schedule.h"
 
 namespace zorse::schedule {
 
-namespace {
-/// The inputs of one block of channels of one sequence, by the time they came: token 0 is the first
-/// of this launch, token -1 the newest in the state.
-struct Inputs {
-  KernelBuilder &k;
-  int64_t taps, channels, extent;
-  Val c0;
-  Operand cols;
-  Val x, stateRow; ///< element of channel c0 of token 0, and of the oldest row of the state
+ConvWindow::ConvWindow(KernelBuilder &k, const ConvSource &source, Val firstToken, Val slot, Val c0,
+                       int64_t extent)
+    : k(k), source(source), taps(k.input.field("d_conv")), extent(extent), c0(c0),
+      cols(k.inside(c0, extent, source.channels)),
+      x(firstToken * source.stride + source.offset + c0),
+      stateRow(slot * (taps * source.channels) + c0) {}
 
-  Inputs(KernelBuilder &k, Val firstToken, Val slot, Val c0, int64_t extent)
-      : k(k), taps(k.input.field("d_conv")), channels(k.input.field("conv_dim")), extent(extent),
-        c0(c0), cols(k.inside(c0, extent, channels)),
-        x(firstToken * k.input.field("x_stride") + k.input.field("x_offset") + c0),
-        stateRow(slot * (taps * channels) + c0) {}
+Val ConvWindow::at(int64_t token) {
+  if (token < 0)
+    return k.load(source.state, stateAt(taps + token), {1}, {cols}, {extent});
+  return k.load(source.x, x + token * source.stride, {1}, {cols}, {extent});
+}
 
-  Val stateAt(int64_t row) { return stateRow + row * channels; }
-  /// The input of one token, [extent].
-  Val at(int64_t token) {
-    if (token < 0)
-      return k.load(k.operand("conv_state"), stateAt(taps + token), {1}, {cols}, {extent});
-    return k.load(k.operand("x"), x + token * k.input.field("x_stride"), {1}, {cols}, {extent});
-  }
-  Val weight(int64_t tap) {
-    return k.load(k.operand("weight"), c0 + tap * channels, {1}, {cols}, {extent});
-  }
-  Val bias() { return k.load(k.operand("bias"), c0, {1}, {cols}, {extent}); }
+Val ConvWindow::weight(int64_t tap) {
+  return k.load(source.weight, c0 + tap * source.channels, {1}, {cols}, {extent});
+}
 
-  /// The result of one token of those that reach back into the state.
-  Val result(int64_t token) {
-    Val sum = bias();
-    for (int64_t j = 0; j < taps; ++j)
-      sum = sum + weight(j) * at(token - taps + 1 + j);
-    return silu(sum);
-  }
-  /// Makes the state hold the last inputs after `tokens` new ones, at most as many as the taps.
-  /// Rows move towards the oldest, so each is read before it is overwritten.
-  void remember(int64_t tokens) {
-    for (int64_t row = 0; row < taps; ++row)
-      k.store(at(tokens - taps + row), k.operand("conv_state"), stateAt(row), {1}, {cols});
-  }
-};
-} // namespace
+Val ConvWindow::bias() { return k.load(source.bias, c0, {1}, {cols}, {extent}); }
+
+Val ConvWindow::result(int64_t token) {
+  Val sum = bias();
+  for (int64_t j = 0; j < taps; ++j)
+    sum = sum + weight(j) * at(token - taps + 1 + j);
+  return silu(sum);
+}
+
+void ConvWindow::remember(int64_t tokens) {
+  for (int64_t row = 0; row < taps; ++row)
+    k.store(at(tokens - taps + row), source.state, stateAt(row), {1}, {cols});
+}
+
+/// The convolution as an op of its own.
+static ConvSource sourceOf(KernelBuilder &k) {
+  return {k.operand("x"),           k.operand("weight"),       k.operand("bias"),
+          k.operand("conv_state"),  k.input.field("x_stride"), k.input.field("x_offset"),
+          k.input.field("conv_dim")};
+}
 
 /// A workgroup takes a block of channels of one sequence from its first token to its last, because
 /// it reads the state before the first and writes it after the last.
@@ -62,7 +57,7 @@ static void scheduleRuns(const ScheduleInput &input, TileProgram &program) {
   Val b = k.programId(1), c0 = k.programId(0) * c, out = k.operand("out");
   Val first = k.loadIndex(k.operand("cu_seqlens"), b);
   Val count = k.loadIndex(k.operand("cu_seqlens"), b + 1) - first;
-  Inputs inputs(k, first, k.loadIndex(k.operand("slots"), b), c0, c);
+  ConvWindow inputs(k, sourceOf(k), first, k.loadIndex(k.operand("slots"), b), c0, c);
 
   // The first tokens reach back into the state.
   for (int64_t t = 0; t < taps - 1; ++t)
@@ -96,7 +91,7 @@ static void scheduleStep(const ScheduleInput &input, TileProgram &program) {
   KernelBuilder k(input, program, "zorse_causal_conv1d_update",
                   {"tokens", blocksOf("conv_dim", c), "1"});
   Val t = k.programId(0), c0 = k.programId(1) * c;
-  Inputs inputs(k, t, k.loadIndex(k.operand("slots"), t), c0, c);
+  ConvWindow inputs(k, sourceOf(k), t, k.loadIndex(k.operand("slots"), t), c0, c);
   k.store(inputs.result(0), k.operand("out"), t * channels + c0, {1}, {inputs.cols});
   inputs.remember(1);
 }

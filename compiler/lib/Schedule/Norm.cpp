@@ -4,12 +4,12 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "Pieces.h"
 #include "Schedule.h"
 
 namespace zorse::schedule {
 
-/// x * rsqrt(mean over each row of x^2 + eps)
-static Val unitRows(KernelBuilder &k, Val x, double eps) {
+Val unitRows(KernelBuilder &k, Val x, double eps) {
   Val squares = k.sum(x * x, 1);
   Val factor = rsqrt(squares / double(x.shape()[1]) + eps);
   return x * k.broadcast(factor, x.shape(), 0);

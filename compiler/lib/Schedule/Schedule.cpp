@@ -32,6 +32,7 @@ constexpr Entry entries[] = {
     {"gqa_prefill", schedulePrefill},
     {"gqa_rope_append", scheduleRopeAppend},
     {"linear", scheduleLinear},
+    {"mamba2_step", scheduleMamba2Step},
     {"mla_absorb", scheduleLatentProjection},
     {"mla_decode", scheduleMlaDecode},
     {"mla_expand", scheduleLatentProjection},

@@ -23,6 +23,7 @@ void scheduleGqaDecode(const ScheduleInput &input, TileProgram &program);
 void schedulePrefill(const ScheduleInput &input, TileProgram &program);
 void scheduleRopeAppend(const ScheduleInput &input, TileProgram &program);
 void scheduleConv(const ScheduleInput &input, TileProgram &program);
+void scheduleMamba2Step(const ScheduleInput &input, TileProgram &program);
 void scheduleSsmUpdate(const ScheduleInput &input, TileProgram &program);
 void scheduleSsdScan(const ScheduleInput &input, TileProgram &program);
 

@@ -4,9 +4,24 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
+#include "Pieces.h"
 #include "Schedule.h"
 
 namespace zorse::schedule {
+
+StateStep::StateStep(KernelBuilder &k, Val raw, Val head) {
+  dt = softplus(raw + k.loadScalar(k.operand("dt_bias"), head));
+  decay = exp(-dt * exp(k.loadScalar(k.operand("a_log"), head)));
+}
+
+Val StateStep::advance(KernelBuilder &k, Val place, Operand rows, Val x, Val b, Val c,
+                       Val d) const {
+  int64_t p = x.shape()[0], n = b.shape()[0];
+  Val state = k.load(k.operand("state"), place, {n, 1}, {rows, n}, {p, n});
+  state = state * decay + k.broadcast(x * dt, {p, n}, 0) * k.broadcast(b, {p, n}, 1);
+  k.store(state, k.operand("state"), place, {n, 1}, {rows, n});
+  return k.sum(state * k.broadcast(c, {p, n}, 1), 1) + x * d;
+}
 
 /// A workgroup takes some rows of the state of one head of one token, reads and writes them once.
 void scheduleSsmUpdate(const ScheduleInput &input, TileProgram &program) {
@@ -20,24 +35,16 @@ void scheduleSsmUpdate(const ScheduleInput &input, TileProgram &program) {
   Val t = k.programId(0), h = k.programId(1), p0 = k.programId(2) * p;
   Val kvHead = h / (heads / kvHeads);
   Operand rows = k.inside(p0, p, width);
-  auto parameter = [&](const char *name) { return k.loadScalar(k.operand(name), h); };
-
-  Val dt =
-      k.loadScalar(k.operand("dt"), t * input.field("dt_stride") + input.field("dt_offset") + h);
-  dt = softplus(dt + parameter("dt_bias"));
-  Val decay = exp(-dt * exp(parameter("a_log")));
+  StateStep step(
+      k, k.loadScalar(k.operand("dt"), t * input.field("dt_stride") + input.field("dt_offset") + h),
+      h);
 
   Val xbc = k.operand("xbc"), row = t * rowWidth;
   Val x = k.load(xbc, row + kvHead * width + p0, {1}, {rows}, {p});
   Val b = k.load(xbc, row + kvHeads * width + kvHead * n, {1}, {}, {n});
   Val c = k.load(xbc, row + kvHeads * (width + n) + h * n, {1}, {}, {n});
-
   Val place = ((k.loadIndex(k.operand("slots"), t) * heads + h) * width + p0) * n;
-  Val state = k.load(k.operand("state"), place, {n, 1}, {rows, n}, {p, n});
-  state = state * decay + k.broadcast(x * dt, {p, n}, 0) * k.broadcast(b, {p, n}, 1);
-  k.store(state, k.operand("state"), place, {n, 1}, {rows, n});
-
-  Val y = k.sum(state * k.broadcast(c, {p, n}, 1), 1) + x * parameter("d");
+  Val y = step.advance(k, place, rows, x, b, c, k.loadScalar(k.operand("d"), h));
   k.store(y, k.operand("y"), (t * heads + h) * width + p0, {1}, {rows});
 }
 

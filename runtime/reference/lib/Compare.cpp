@@ -22,7 +22,7 @@ using reference::Arguments;
 using reference::Tensor;
 
 namespace {
-/// Intermediates that a matrix unit takes in the dtype of the op, see the header.
+/// Intermediates that are rounded to the dtype of the op, see the header.
 int roundedIntermediates(const OpDesc &op) {
   const std::string &kind = op.kind();
   if (kind == "mla_decode" || kind == "mla_prefill" || kind == "gqa_decode" ||
@@ -30,6 +30,8 @@ int roundedIntermediates(const OpDesc &op) {
     return 2;
   if (kind == "ssd_scan")
     return 3;
+  if (kind == "mamba2_step")
+    return 2;
   if (kind == "rmsnorm" && op.getText("rounding") == "double")
     return 1;
   return 0;
@@ -38,8 +40,8 @@ int roundedIntermediates(const OpDesc &op) {
 /// Kinds whose products a matrix unit takes in the dtype of the op.
 bool hasMatrixProducts(const OpDesc &op) {
   const std::string &kind = op.kind();
-  return roundedIntermediates(op) > 1 || kind == "linear" || kind == "mla_absorb" ||
-         kind == "mla_expand";
+  return kind.ends_with("_decode") || kind.ends_with("_prefill") || kind == "ssd_scan" ||
+         kind == "linear" || kind == "mla_absorb" || kind == "mla_expand";
 }
 
 /// sqrt(D) s of the header for attention, 0 for the others: the factors of queries and keys are of
@@ -141,7 +143,7 @@ Result<Tolerance> toleranceOf(const OpDesc &op, const OperandSpec &operand, cons
   double mid = n ? unitRoundoff(op.getDType("dtype")) : 0;
   double accumulate = unitRoundoff(DType::F32);
   double other = 32;
-  if (op.kind() == "ssm_update")
+  if (op.kind() == "ssm_update" || op.kind() == "mamba2_step")
     other = 64;
   if (op.kind() == "ssd_scan")
     other = 64 + 16 * 256;

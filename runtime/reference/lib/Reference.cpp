@@ -31,6 +31,7 @@ constexpr Entry implementations[] = {
     {"gqa_prefill", runGqaPrefill},
     {"gqa_rope_append", runGqaRopeAppend},
     {"linear", runLinear},
+    {"mamba2_step", runMamba2Step},
     {"mla_absorb", runMlaAbsorb},
     {"mla_decode", runMlaDecode},
     {"mla_expand", runMlaExpand},

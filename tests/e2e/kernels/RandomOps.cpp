@@ -83,6 +83,21 @@ Fields drawFields(const std::string &kind, Drawer &draw) {
     fields["conv_dim"] = channels;
     fields["x_offset"] = offset;
     fields["x_stride"] = channels + offset + draw.oneOf({0, 8, 37});
+  } else if (kind == "mamba2_step") {
+    draw.heads(fields);
+    int64_t heads = std::get<int64_t>(fields["num_heads"]);
+    int64_t kvHeads = std::get<int64_t>(fields["num_kv_heads"]);
+    int64_t dim = draw.oneOf({8, 64, 128, 16, 40});
+    int64_t state = draw.chance(2) ? dim : draw.oneOf({8, 64, 128, 24});
+    fields["head_dim"] = dim;
+    fields["d_state"] = state;
+    fields["d_conv"] = draw.oneOf({4, 4, 2, 3});
+    int64_t gate = draw.oneOf({0, 8, 3}), x = gate + heads * dim + draw.oneOf({0, 16, 5});
+    int64_t dt = x + kvHeads * (dim + state) + heads * state + draw.oneOf({0, 1, 8});
+    fields["z_offset"] = gate;
+    fields["x_offset"] = x;
+    fields["dt_offset"] = dt;
+    fields["row_stride"] = dt + heads + draw.oneOf({0, 8, 21});
   } else if (kind.starts_with("ss")) { // ssd_scan, ssm_update
     draw.heads(fields);
     int64_t heads = std::get<int64_t>(fields["num_heads"]);

@@ -155,6 +155,42 @@ func.func @linear_c1(%a: memref<?xbf16>, %b: memref<?xbf16>) {
 
 // -----
 
+func.func @mamba2_step_c1(%a: memref<?xbf16>, %b: memref<?xbf16>) {
+  // expected-error @below {{'zorse.mamba2_step' op zorse_c1: $: mamba2_step_c1: num_heads must be a multiple of num_kv_heads, found num_heads = 9, num_kv_heads = 2}}
+  zorse.mamba2_step ins(%a : memref<?xbf16>) outs(%b : memref<?xbf16>)
+      {num_heads = 9, num_kv_heads = 2, head_dim = 8, d_state = 8, row_stride = 300, x_offset = 100, dt_offset = 290, z_offset = 0}
+  return
+}
+
+// -----
+
+func.func @mamba2_step_c2(%a: memref<?xbf16>, %b: memref<?xbf16>) {
+  // expected-error @below {{'zorse.mamba2_step' op zorse_c1: $: mamba2_step_c2: z_offset + num_heads * head_dim must not exceed row_stride, found head_dim = 8, num_heads = 8, row_stride = 200, z_offset = 137}}
+  zorse.mamba2_step ins(%a : memref<?xbf16>) outs(%b : memref<?xbf16>)
+      {num_heads = 8, num_kv_heads = 2, head_dim = 8, d_state = 8, row_stride = 200, x_offset = 64, dt_offset = 160, z_offset = 137}
+  return
+}
+
+// -----
+
+func.func @mamba2_step_c3(%a: memref<?xbf16>, %b: memref<?xbf16>) {
+  // expected-error @below {{'zorse.mamba2_step' op zorse_c1: $: mamba2_step_c3: x_offset and the channels of the convolution must not exceed row_stride, found d_state = 8, head_dim = 8, num_heads = 8, num_kv_heads = 2, row_stride = 200, x_offset = 105}}
+  zorse.mamba2_step ins(%a : memref<?xbf16>) outs(%b : memref<?xbf16>)
+      {num_heads = 8, num_kv_heads = 2, head_dim = 8, d_state = 8, row_stride = 200, x_offset = 105, dt_offset = 160, z_offset = 0}
+  return
+}
+
+// -----
+
+func.func @mamba2_step_c4(%a: memref<?xbf16>, %b: memref<?xbf16>) {
+  // expected-error @below {{'zorse.mamba2_step' op zorse_c1: $: mamba2_step_c4: dt_offset + num_heads must not exceed row_stride, found dt_offset = 193, num_heads = 8, row_stride = 200}}
+  zorse.mamba2_step ins(%a : memref<?xbf16>) outs(%b : memref<?xbf16>)
+      {num_heads = 8, num_kv_heads = 2, head_dim = 8, d_state = 8, row_stride = 200, x_offset = 64, dt_offset = 193, z_offset = 0}
+  return
+}
+
+// -----
+
 func.func @mla_absorb_c1(%a: memref<?xbf16>, %b: memref<?xbf16>) {
   // expected-error @below {{'zorse.mla_absorb' op zorse_c1: $: mla_absorb_c1: num_heads must be a multiple of num_kv_heads, found num_heads = 24, num_kv_heads = 7}}
   zorse.mla_absorb ins(%a : memref<?xbf16>) outs(%b : memref<?xbf16>)

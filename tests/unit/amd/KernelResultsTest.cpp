@@ -186,6 +186,25 @@ const Case cases[] = {
      "gfx90a",
      {{"tokens", 1}, {"context", 50}}},
     {"mla_24x816", MLA(24, 816, 64, 64, bf16), "", "gfx942", {{"tokens", 1}, {"context", 33}}},
+    {"mamba2_24x128",
+     R"({"op":"mamba2_step","num_heads":24,"num_kv_heads":8,"head_dim":128,"d_state":128,)"
+     R"("row_stride":8216,"x_offset":3072,"dt_offset":8192})",
+     "",
+     "gfx942",
+     {{"tokens", 2}}},
+    // All heads of a key/value head in one workgroup, which shifts the inputs of x and B once.
+    {"mamba2_together",
+     R"({"op":"mamba2_step","num_heads":6,"num_kv_heads":2,"head_dim":24,"d_state":40,)"
+     R"("row_stride":540,"z_offset":3,"x_offset":150,"dt_offset":530,"dtype":"f32"})",
+     "conv_first=0,waves=2",
+     "gfx90a",
+     {{"tokens", 3}}},
+    {"mamba2_32x64",
+     R"({"op":"mamba2_step","num_heads":32,"num_kv_heads":8,"head_dim":64,"d_state":64,)"
+     R"("row_stride":5152,"x_offset":2048,"dt_offset":5120,"dtype":"f16","state_dtype":"f32"})",
+     "conv_first=0,waves=4",
+     "gfx950",
+     {{"tokens", 1}}},
     {"ssm_24x128",
      R"({"op":"ssm_update","num_heads":24,"num_kv_heads":8,"head_dim":128,"d_state":128,)"
      R"("dt_stride":24})",

@@ -24,6 +24,8 @@ inline constexpr std::string_view smallRequests[] = {
     R"({"op":"gqa_rope_append","num_heads":6,"num_kv_heads":2,"head_dim":24})",
     R"({"op":"gqa_rope_append","num_heads":6,"num_kv_heads":2,"head_dim":24,"page_size":16})",
     R"({"op":"linear","in_features":72,"out_features":56})",
+    R"({"op":"mamba2_step","num_heads":6,"num_kv_heads":2,"head_dim":16,"d_state":24,
+        "row_stride":340,"z_offset":1,"x_offset":101,"dt_offset":329})",
     R"({"op":"mla_absorb","num_heads":6,"num_kv_heads":2,"qk_nope_head_dim":24,
         "qk_rope_head_dim":16,"v_head_dim":40,"kv_lora_rank":48})",
     R"({"op":"mla_decode","num_heads":6,"kv_lora_rank":48,"qk_rope_head_dim":16,"qk_nope_head_dim":24})",

@@ -51,6 +51,10 @@ std::vector<std::string> requestsOf(const Model &m) {
       fmt::format(R"("num_heads":{},"num_kv_heads":{},"head_dim":{},"d_state":{},)"
                   R"("dt_stride":{},"dt_offset":{})",
                   m.ssmHeads, m.ssmKvHeads, m.headDim, m.state, row, row - m.ssmHeads);
+  std::string step =
+      fmt::format(R"("num_heads":{},"num_kv_heads":{},"head_dim":{},"d_state":{},)"
+                  R"("row_stride":{},"x_offset":{},"dt_offset":{})",
+                  m.ssmHeads, m.ssmKvHeads, m.headDim, m.state, row, inner, row - m.ssmHeads);
   std::string conv =
       fmt::format(R"("conv_dim":{},"x_stride":{},"x_offset":{})", convDim, row + inner, inner);
   auto request = [](const char *kind, const std::string &fields) {
@@ -86,6 +90,8 @@ std::vector<std::string> requestsOf(const Model &m) {
       linear(m.intermediate, m.hidden, R"(,"residual":true,"out_dtype":"f32")"),
       linear(m.rank, m.expandedHeads * (m.nope + m.value),
              fmt::format(R"(,"row_stride":{})", m.rank + m.rope).c_str()),
+      request("mamba2_step", step),
+      request("mamba2_step", step + R"(,"state_dtype":"f32")"),
       expanded("mla_absorb", true),
       request("mla_decode", latent),
       request("mla_decode", latent + R"(,"dtype":"f16","cache_dtype":"bf16")"),

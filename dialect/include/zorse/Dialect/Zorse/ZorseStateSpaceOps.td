@@ -57,6 +57,37 @@ def Zorse_CausalConv1dUpdateOp : Zorse_Op<"causal_conv1d_update"> {
   }];
 }
 
+def Zorse_Mamba2StepOp : Zorse_Op<"mamba2_step"> {
+  let summary = "One decode step of a Mamba2 layer between its two projections: convolution, "
+                "recurrence, gated norm; each token of another sequence.";
+  let description = [{
+    Formula: xbc = silu(conv(x, B, C)); dt' = softplus(dt + dt_bias); state = exp(-dt' * exp(a_log))
+      * state + dt' * x (outer) B; y = state . C + d * x; g = y * silu(z); out = g * rsqrt(mean over
+      the head of g^2 + eps) * norm_weight; xbc and y are rounded to dtype
+
+    Constraints, besides zorse_c1 to zorse_c5:
+    * mamba2_step_c1: num_heads must be a multiple of num_kv_heads.
+    * mamba2_step_c2: z_offset + num_heads * head_dim must not exceed row_stride.
+    * mamba2_step_c3: x_offset and the channels of the convolution must not exceed row_stride.
+    * mamba2_step_c4: dt_offset + num_heads must not exceed row_stride.
+
+    Example:
+    ```mlir
+    zorse.mamba2_step
+        ins(%projected, %conv_weight, %conv_bias, %a_log, %dt_bias, %d, %norm_weight, %slots :
+            memref<?x8216xbf16>, memref<4x5120xbf16>, memref<5120xbf16>, memref<24xf32>,
+            memref<24xf32>, memref<24xf32>, memref<3072xbf16>, memref<?xi32>)
+        outs(%conv_state, %state, %out :
+            memref<?x4x5120xbf16>, memref<?x24x128x128xbf16>, memref<?x3072xbf16>)
+        {num_heads = 24, num_kv_heads = 8, head_dim = 128, d_state = 128, row_stride = 8216,
+         x_offset = 3072, dt_offset = 8192}
+        config = #zorse.config<"conv_first=0">
+    ```
+
+    Available on: host, AMD.
+  }];
+}
+
 def Zorse_SsdScanOp : Zorse_Op<"ssd_scan"> {
   let summary = "The Mamba2 recurrence over runs of tokens, by chunks; continues from the stored "
                 "state and stores the last one.";

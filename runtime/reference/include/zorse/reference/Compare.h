@@ -21,11 +21,13 @@
 //
 // * One rounding is an error of relative size uniform in ±u at most, so of standard
 //   deviation u/sqrt(3). Six of them bound what the largest of 1e8 elements shows.
-// * `n` counts the intermediates that a matrix unit takes in the dtype of the op
-//   instead of f32: 2 for attention (the probabilities; the partial results of a
-//   split), 3 for ssd_scan (decayed C·B, decayed B, the state at a chunk's border),
-//   1 for rmsnorm that rounds twice, 0 for the others. Those errors are independent
-//   and meet the same sum as the result, whose size is `rms`.
+// * `n` counts the intermediates that are rounded to the dtype of the op instead of
+//   f32, because a matrix unit takes them so: 2 for attention (the probabilities; the
+//   partial results of a split), 3 for ssd_scan (decayed C·B, decayed B, the state at
+//   a chunk's border). Or because the op says so, where a kernel and the reference
+//   may round a value between two numbers to different sides: 1 for rmsnorm that
+//   rounds twice, 2 for mamba2_step (the convolved row, y). 0 for the others. Those
+//   errors are independent and meet the same sum as the result, whose size is `rms`.
 // * A sum of L independent terms passes through partial sums of size sqrt(k/L) rms;
 //   their L rounding errors add up to sqrt(L/2) u/sqrt(3) rms.
 // * `g` is 32: exp, rsqrt, a division and a handful of products, each good to a few

@@ -8,8 +8,9 @@
 // The oracle. One plain implementation of each op kind, written to be read beside
 // the formula of its spec: every element is loaded from its storage dtype, all
 // arithmetic is fp64, and each result is rounded once to its storage dtype at the
-// end. The exceptions are roundings that belong to the op: `rounding` of rmsnorm, and
-// the products of a rotation, which the models round before they add them.
+// end. The exceptions are roundings that belong to the op: `rounding` of rmsnorm, the
+// products of a rotation, which the models round before they add them, and what
+// mamba2_step rounds between its parts.
 //
 //===----------------------------------------------------------------------===//
 #pragma once
