@@ -10,6 +10,7 @@
 // columns of b contiguous, which staging provides. The *inner kernel* serves a
 // transposed b that is read where it lies, such as a weight used once: it keeps
 // one vector of partial sums for each result and adds up its lanes at the end.
+// HostPairs.cpp has the column kernel for pairs of bf16.
 //
 //===----------------------------------------------------------------------===//
 
@@ -50,9 +51,11 @@ void HostEmitter::emitDot(tile::DotOp dot) {
   Extent extent = extentOf(result);
   auto inPlace = destinationInPlace(dot, result);
   TileBuffer into = inPlace ? *inPlace : allocate(extent.rows, extent.columns, b.getF32Type());
-  bool staged = transposed.contains(dot.getB());
-  if (dot.getTransposeB() && !staged)
+  bool packed = transposed.contains(dot.getB()) || columnPairs.contains(dot.getB());
+  if (dot.getTransposeB() && !packed)
     emitInnerKernel(dot, into);
+  else if (takesPairs(dot))
+    emitPairKernel(dot, into);
   else
     emitColumnKernel(dot, into);
   buffers[result] = into;
@@ -62,27 +65,32 @@ void HostEmitter::emitDot(tile::DotOp dot) {
 // Column kernel
 //===----------------------------------------------------------------------===//
 
-void HostEmitter::emitColumnKernel(tile::DotOp dot, const TileBuffer &into) {
-  Extent extent = extentOf(dot.getResult());
+void HostEmitter::forResultBlocks(Extent extent, const ResultBlock &body) {
   // Accumulators, one row of b and a broadcast must fit the registers: 32 with AVX-512, else 16.
   int64_t budget = lanes == 16 ? 26 : 12;
   int64_t vectors = llvm::divideCeil(extent.columns, lanes);
-  int64_t across = std::min<int64_t>(vectors, extent.rows >= 6 ? 4 : 8);
-  if (lanes == 8)
-    across = std::min<int64_t>(vectors, extent.rows >= 6 ? 2 : 4);
+  // Few rows in one block, so that b is walked once.
+  int64_t across = extent.rows > 6 ? (lanes == 16 ? 4 : 2)
+                                   : std::min(budget / extent.rows, lanes == 16 ? int64_t(8) : 4);
+  across = std::min(vectors, across);
   int64_t down = std::clamp<int64_t>(budget / across, 1, extent.rows);
-  // Rows in blocks of equal height rather than many and a rest: 24 rows are 4 x 6.
+  // Blocks of equal size rather than many and a rest: 24 rows are 4 x 6.
+  across = llvm::divideCeil(vectors, llvm::divideCeil(vectors, across));
   down = llvm::divideCeil(extent.rows, llvm::divideCeil(extent.rows, down));
 
-  int64_t step = across * lanes;
-  forBlocks(extent.columns, step, [&](Value column, int64_t columns) {
+  forBlocks(extent.columns, across * lanes, [&](Value column, int64_t columns) {
     SmallVector<int64_t> widths;
     for (int64_t left = columns; left > 0; left -= lanes)
       widths.push_back(std::min(left, lanes));
-    forBlocks(extent.rows, down, [&](Value row, int64_t rows) {
-      emitColumnBlock(dot, into, row, rows, column, widths);
-    });
+    forBlocks(extent.rows, down, [&](Value row, int64_t rows) { body(row, rows, column, widths); });
   });
+}
+
+void HostEmitter::emitColumnKernel(tile::DotOp dot, const TileBuffer &into) {
+  forResultBlocks(extentOf(dot.getResult()),
+                  [&](Value row, int64_t rows, Value column, ArrayRef<int64_t> widths) {
+                    emitColumnBlock(dot, into, row, rows, column, widths);
+                  });
 }
 
 void HostEmitter::emitColumnBlock(tile::DotOp dot, const TileBuffer &into, Value row, int64_t rows,
@@ -149,7 +157,9 @@ void HostEmitter::emitInnerKernel(tile::DotOp dot, const TileBuffer &into) {
 void HostEmitter::emitInnerBlock(tile::DotOp dot, const TileBuffer &into, Value row, int64_t rows,
                                  Value column, int64_t columns) {
   int64_t inner = cast<RankedTensorType>(dot.getA().getType()).getDimSize(1);
-  int64_t whole = inner / lanes * lanes;
+  // Pairs of bf16 as far as they fill vectors, the rest widened.
+  bool pairs = takesPairs(dot);
+  int64_t stride = pairs ? 2 * lanes : lanes, whole = inner / stride * stride;
   SmallVector<Value> totals(rows * columns);
   auto finish = [&](ArrayRef<Value> sums) {
     for (auto [number, sum] : llvm::enumerate(sums)) {
@@ -161,13 +171,20 @@ void HostEmitter::emitInnerBlock(tile::DotOp dot, const TileBuffer &into, Value 
   };
   auto step = [&](Value k, int64_t width, ValueRange sums) {
     SmallVector<Value> as, bs, next;
+    bool byPairs = width > lanes;
+    auto operand = [&](Value tile, Value at) {
+      return byPairs ? evaluate(tile, at, k, width) : evaluateF32(tile, at, k, width);
+    };
     for (int64_t i = 0; i < rows; ++i)
-      as.push_back(evaluateF32(dot.getA(), plus(row, i), k, width));
+      as.push_back(operand(dot.getA(), plus(row, i)));
     for (int64_t j = 0; j < columns; ++j)
-      bs.push_back(evaluateF32(dot.getB(), plus(column, j), k, width));
+      bs.push_back(operand(dot.getB(), plus(column, j)));
     for (int64_t i = 0; i < rows; ++i)
-      for (int64_t j = 0; j < columns; ++j)
-        next.push_back(vector::FMAOp::create(b, as[i], bs[j], sums[next.size()]));
+      for (int64_t j = 0; j < columns; ++j) {
+        Value sum = sums[next.size()];
+        next.push_back(byPairs ? dotPairs(sum, as[i], bs[j])
+                               : vector::FMAOp::create(b, as[i], bs[j], sum).getResult());
+      }
     return next;
   };
   auto zeros = [&](int64_t width) {
@@ -175,17 +192,19 @@ void HostEmitter::emitInnerBlock(tile::DotOp dot, const TileBuffer &into, Value 
     return SmallVector<Value>(rows * columns, arith::ConstantOp::create(b, b.getZeroAttr(type)));
   };
   if (whole > 0) {
-    auto loop = scf::ForOp::create(b, index(0), index(whole), index(lanes), zeros(lanes));
+    auto loop = scf::ForOp::create(b, index(0), index(whole), index(stride), zeros(lanes));
     {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPointToEnd(loop.getBody());
-      scf::YieldOp::create(b, step(loop.getInductionVar(), lanes, loop.getRegionIterArgs()));
+      scf::YieldOp::create(b, step(loop.getInductionVar(), stride, loop.getRegionIterArgs()));
     }
     SmallVector<Value> sums(loop.getResults());
     finish(sums);
   }
-  if (whole < inner)
-    finish(step(index(whole), inner - whole, zeros(inner - whole)));
+  for (int64_t width; whole < inner; whole += width) {
+    width = std::min(inner - whole, lanes);
+    finish(step(index(whole), width, zeros(width)));
+  }
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < columns; ++j) {
       Value start = evaluate(dot.getAccumulator(), plus(row, i), plus(column, j), 0);

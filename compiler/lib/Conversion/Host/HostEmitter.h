@@ -43,6 +43,12 @@ struct TileBuffer {
   mlir::Type element;
 };
 
+/// Rows of elements in any memory.
+struct MemoryRows {
+  mlir::Value pointer;
+  mlir::Value stride; ///< bytes from one row to the next, i64
+};
+
 /// Rows and columns of a tile; a vector has one row.
 struct Extent {
   int64_t rows, columns;
@@ -87,7 +93,10 @@ private:
   void emitStage(tile::StageOp stage);
   void transposeSquare(llvm::SmallVectorImpl<mlir::Value> &rows);
   mlir::func::FuncOp transposer(mlir::Type element);
-  void packTransposed(const TileBuffer &from, Extent extent, const TileBuffer &into);
+  void packTransposed(const MemoryRows &from, Extent extent, const TileBuffer &into);
+  MemoryRows rowsOf(const TileBuffer &buffer);
+  mlir::Value addressIn(const MemoryRows &rows, mlir::Type element, mlir::Value row,
+                        mlir::Value column);
 
   // Products (HostDot.cpp)
   void emitDot(tile::DotOp dot);
@@ -97,11 +106,37 @@ private:
   void emitInnerKernel(tile::DotOp dot, const TileBuffer &into);
   void emitInnerBlock(tile::DotOp dot, const TileBuffer &into, mlir::Value row, int64_t rows,
                       mlir::Value column, int64_t columns);
+  /// body(row, rows, column, widths of the vectors) for the blocks of a result that fit registers.
+  using ResultBlock =
+      std::function<void(mlir::Value, int64_t, mlir::Value, llvm::ArrayRef<int64_t>)>;
+  void forResultBlocks(Extent extent, const ResultBlock &body);
   /// An operand of a product as f32.
   mlir::Value evaluateF32(mlir::Value tile, mlir::Value row, mlir::Value column, int64_t width);
   /// body(start, size) for blocks of \`step\` over [0, count), then one smaller block.
   void forBlocks(int64_t count, int64_t step,
                  const std::function<void(mlir::Value, int64_t)> &body);
+
+  // Products of bf16 by pairs (HostPairs.cpp)
+  bool takesPairs(tile::DotOp dot) const;
+  /// The rows of a bf16 tile in memory, copied if need be. `wholePairs`: an odd row ends in a zero.
+  MemoryRows memoryRows(mlir::Value tile, bool wholePairs);
+  std::optional<MemoryRows> rowsInPlace(mlir::Value tile);
+  /// into[k][n] = (from[2 k][n], from[2 k + 1][n]) as i32, zero beyond the last row.
+  void packPairs(const MemoryRows &from, Extent extent, const TileBuffer &into);
+  TileBuffer pairsOfRows(mlir::Value tile);
+  TileBuffer pairsOfColumns(mlir::Value tile);
+  /// The pairs `pair` of `width` columns of b, as many of bf16 as the next larger instruction
+  /// takes.
+  using PairLine = std::function<mlir::Value(mlir::Value pair, mlir::Value column, int64_t width)>;
+  PairLine pairLine(const TileBuffer &packed);
+  void emitPairKernel(tile::DotOp dot, const TileBuffer &into);
+  /// The product of rows of a and any source of pairs of b.
+  void emitPairProduct(tile::DotOp dot, const TileBuffer &into, const PairLine &line);
+  void emitPairBlock(tile::DotOp dot, const MemoryRows &a, const PairLine &line,
+                     const TileBuffer &into, mlir::Value row, int64_t rows, mlir::Value column,
+                     llvm::ArrayRef<int64_t> widths);
+  /// sum + a . b over pairs: f32 lanes, twice as many bf16.
+  mlir::Value dotPairs(mlir::Value sum, mlir::Value a, mlir::Value c);
 
   // Small things
   TileBuffer allocate(int64_t rows, int64_t columns, mlir::Type element);
@@ -132,7 +167,10 @@ private:
   llvm::DenseMap<mlir::Value, TileBuffer> buffers;
   llvm::DenseMap<mlir::Value, TileBuffer>
       transposed; ///< staged tiles, packed with rows and columns swapped
-  llvm::MapVector<mlir::Value, TileBuffer> carried; ///< loop arguments
+  llvm::DenseMap<mlir::Value, TileBuffer>
+      rowPairs; ///< staged bf16 tiles as i32, pairs of neighbours in a column
+  llvm::DenseMap<mlir::Value, TileBuffer> columnPairs; ///< the same of the transposed tile
+  llvm::MapVector<mlir::Value, TileBuffer> carried;    ///< loop arguments
 };
 
 } // namespace zorse::host

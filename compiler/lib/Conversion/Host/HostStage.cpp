@@ -7,6 +7,7 @@
 
 #include "HostEmitter.h"
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -15,30 +16,52 @@ using namespace mlir;
 namespace zorse::host {
 
 void HostEmitter::emitStage(tile::StageOp stage) {
-  Type element = cast<RankedTensorType>(stage.getResult().getType()).getElementType();
-  bool straight = false, swapped = false;
-  for (OpOperand &use : stage.getResult().getUses()) {
+  Value given = stage.getValue(), result = stage.getResult();
+  Type element = cast<RankedTensorType>(result.getType()).getElementType();
+  bool straight = result.use_empty(), swapped = false, rowPairsWanted = false,
+       columnPairsWanted = false;
+  for (OpOperand &use : result.getUses()) {
     auto dot = dyn_cast<tile::DotOp>(use.getOwner());
     bool asB = dot && use.getOperandNumber() == 1;
-    (asB && dot.getTransposeB() ? swapped : straight) = true;
+    if (asB && takesPairs(dot))
+      (dot.getTransposeB() ? columnPairsWanted : rowPairsWanted) = true;
+    else
+      (asB && dot.getTransposeB() ? swapped : straight) = true;
+  }
+  // The pairs of a transposed stage are the other pairs of what it was made from.
+  bool turned = stage.getTranspose();
+  if (rowPairsWanted)
+    rowPairs[result] = turned ? pairsOfColumns(given) : pairsOfRows(given);
+  if (columnPairsWanted)
+    columnPairs[result] = turned ? pairsOfRows(given) : pairsOfColumns(given);
+  if (!straight && !swapped)
+    return;
+  Extent extent = extentOf(given);
+  if (turned && !swapped && element.isBF16() && target.hasBf16Dot) {
+    // Squares of pairs transpose faster than squares of twice as many 16-bit elements.
+    TileBuffer pairs = pairsOfRows(given);
+    int64_t count = llvm::divideCeil(extent.rows, 2);
+    TileBuffer into = allocate(extent.columns, count, b.getI32Type());
+    packTransposed(rowsOf(pairs), {count, extent.columns}, into);
+    buffers[result] = {into.pointer, 2 * into.rowStride, element};
+    return;
   }
   // The tile is read row by row once, as memory likes it; the other orientation is made from that
   // copy.
-  Extent given = extentOf(stage.getValue());
-  TileBuffer asGiven = allocate(given.rows, given.columns, element);
-  materialize(stage.getValue(), asGiven);
-  auto oriented = [&](bool turned) {
-    if (!turned)
+  TileBuffer asGiven = allocate(extent.rows, extent.columns, element);
+  materialize(given, asGiven);
+  auto oriented = [&](bool turn) {
+    if (!turn)
       return asGiven;
-    TileBuffer into = allocate(given.columns, given.rows, element);
-    packTransposed(asGiven, given, into);
+    TileBuffer into = allocate(extent.columns, extent.rows, element);
+    packTransposed(rowsOf(asGiven), extent, into);
     return into;
   };
   // Swapping a stage that is itself transposed gives the original order back.
   if (swapped)
-    transposed[stage.getResult()] = oriented(!stage.getTranspose());
-  if (straight || !swapped)
-    buffers[stage.getResult()] = oriented(stage.getTranspose());
+    transposed[result] = oriented(!turned);
+  if (straight)
+    buffers[result] = oriented(turned);
 }
 
 /// Transposes lanes vectors of as many lanes with the shuffles that x86 has: pairs within 128-bit
@@ -86,9 +109,10 @@ void HostEmitter::transposeSquare(SmallVectorImpl<Value> &rows) {
   }
 }
 
-/// A function (ptr from, i64 fromStride, ptr to, i64 toStride) that transposes one square of lanes
-/// x lanes elements. It is a call, not inlined, because instruction selection takes longer over
-/// this many shuffles than over the rest of a kernel, and a kernel stages in several places.
+/// A function (ptr from, i64 fromStride, ptr to, i64 toStride), strides in bytes, that transposes
+/// one square of lanes x lanes elements. It is a call, not inlined, because instruction selection
+/// takes longer over this many shuffles than over the rest of a kernel, and a kernel stages in
+/// several places.
 func::FuncOp HostEmitter::transposer(Type element) {
   auto module = source->getParentOfType<ModuleOp>();
   std::string symbol = "transpose_square_" + std::to_string(element.getIntOrFloatBitWidth());
@@ -106,12 +130,14 @@ func::FuncOp HostEmitter::transposer(Type element) {
   b.setInsertionPointToStart(body);
   auto rowAt = [&](Value start, Value stride, int64_t row) {
     Value at = LLVM::MulOp::create(b, stride, LLVM::ConstantOp::create(b, i64, row));
-    return LLVM::GEPOp::create(b, pointer, element, start, ArrayRef<LLVM::GEPArg>{at}).getResult();
+    return LLVM::GEPOp::create(b, pointer, b.getI8Type(), start, ArrayRef<LLVM::GEPArg>{at})
+        .getResult();
   };
   SmallVector<Value> rows;
   for (int64_t i = 0; i < lanes; ++i)
-    rows.push_back(
-        loadVector(rowAt(body->getArgument(0), body->getArgument(1), i), element, lanes));
+    rows.push_back(LLVM::LoadOp::create(b, VectorType::get({lanes}, element),
+                                        rowAt(body->getArgument(0), body->getArgument(1), i),
+                                        /*alignment=*/2)); // may be the rows of a bf16 tile
   transposeSquare(rows);
   for (int64_t i = 0; i < lanes; ++i)
     storeVector(rows[i], rowAt(body->getArgument(2), body->getArgument(3), i));
@@ -119,37 +145,49 @@ func::FuncOp HostEmitter::transposer(Type element) {
   return function;
 }
 
-/// into[j][i] = from[i][j]: whole squares in registers, what is left over one element at a time.
-void HostEmitter::packTransposed(const TileBuffer &from, Extent extent, const TileBuffer &into) {
-  auto stride = [&](const TileBuffer &buffer) {
-    return LLVM::ConstantOp::create(b, b.getI64Type(), buffer.rowStride).getResult();
+MemoryRows HostEmitter::rowsOf(const TileBuffer &buffer) {
+  int64_t bytes = buffer.rowStride * buffer.element.getIntOrFloatBitWidth() / 8;
+  return {buffer.pointer, LLVM::ConstantOp::create(b, b.getI64Type(), bytes)};
+}
+
+Value HostEmitter::addressIn(const MemoryRows &rows, Type element, Value row, Value column) {
+  auto wide = [&](Value value) {
+    return arith::IndexCastOp::create(b, b.getI64Type(), value).getResult();
   };
-  int64_t wholeRows = extent.rows / lanes * lanes, wholeColumns = extent.columns / lanes * lanes;
-  auto loop = [&](int64_t start, int64_t end, int64_t step,
-                  const std::function<void(Value)> &body) {
-    if (start >= end)
-      return;
-    auto made = scf::ForOp::create(b, index(start), index(end), index(step));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPoint(made.getBody()->getTerminator());
-    body(made.getInductionVar());
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  Value bytes = arith::MulIOp::create(b, wide(row), rows.stride);
+  Value start =
+      LLVM::GEPOp::create(b, pointer, b.getI8Type(), rows.pointer, ArrayRef<LLVM::GEPArg>{bytes});
+  return LLVM::GEPOp::create(b, pointer, element, start, ArrayRef<LLVM::GEPArg>{wide(column)});
+}
+
+/// into[j][i] = from[i][j]: squares in registers, the last ones over the ones before them; in a
+/// tile that is narrower than a square, one element at a time.
+void HostEmitter::packTransposed(const MemoryRows &from, Extent extent, const TileBuffer &into) {
+  if (extent.rows < lanes || extent.columns < lanes) {
+    forRows(index(extent.rows), [&](Value row) {
+      forRows(index(extent.columns), [&](Value column) {
+        Value moved =
+            LLVM::LoadOp::create(b, into.element, addressIn(from, into.element, row, column), 2);
+        storeVector(moved, address(into, column, row));
+      });
+    });
+    return;
+  }
+  auto forSquares = [&](int64_t count, const std::function<void(Value)> &body) {
+    forRows(index(llvm::divideCeil(count, lanes)), [&](Value square) {
+      Value start = arith::MulIOp::create(b, square, index(lanes));
+      body(count % lanes == 0 ? start
+                              : arith::MinSIOp::create(b, start, index(count - lanes)).getResult());
+    });
   };
-  auto copy = [&](Value row, Value column) {
-    storeVector(loadVector(address(from, row, column), from.element, 0),
-                address(into, column, row));
-  };
-  loop(0, wholeRows, lanes, [&](Value row) {
-    loop(0, wholeColumns, lanes, [&](Value column) {
+  forSquares(extent.rows, [&](Value row) {
+    forSquares(extent.columns, [&](Value column) {
       func::CallOp::create(b, transposer(into.element),
-                           ValueRange{address(from, row, column), stride(from),
-                                      address(into, column, row), stride(into)});
+                           ValueRange{addressIn(from, into.element, row, column), from.stride,
+                                      address(into, column, row), rowsOf(into).stride});
     });
   });
-  loop(0, wholeRows, 1, [&](Value row) {
-    loop(wholeColumns, extent.columns, 1, [&](Value column) { copy(row, column); });
-  });
-  loop(wholeRows, extent.rows, 1,
-       [&](Value row) { loop(0, extent.columns, 1, [&](Value column) { copy(row, column); }); });
 }
 
 } // namespace zorse::host
