@@ -25,14 +25,31 @@ except ImportError as error:
                                "install python3-torch"}), flush=True)
     sys.exit(1)
 
+import torch_memory_ops  # needs PyTorch, so it stands behind the answer to its absence
+
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
+
+
+def attend(scores, values, scale, mask=None):
+    """softmax(scale * scores) . values, the softmax in f32 or better."""
+    scores = scores.to(torch.promote_types(scores.dtype, torch.float32)) * scale
+    if mask is not None:
+        scores = scores.masked_fill(mask, float("-inf"))
+    return torch.softmax(scores, -1).to(values.dtype), values
+
+
+def hidden(tokens, context):
+    """Which cached rows each of the last `tokens` of `context` positions must not see."""
+    rows = torch.arange(context - tokens, context)[:, None]
+    return torch.arange(context)[None, :] > rows
 
 
 class MlaDecode:
     """Attention of absorbed queries over the latent cache, every sequence at its full context.
 
     s = scale * q . cache, out = softmax(s) . cache[:, :rank], the queries already joined as
-    [latent | rotary], which spares PyTorch a copy. Softmax in f32.
+    [latent | rotary], which spares PyTorch a copy. Softmax in f32. Several tokens of a sequence
+    are further rows, without the mask that they would need.
     """
 
     LOSING = {("f32", "einsum")}  # forms that are never the fastest in a dtype are not timed
@@ -40,24 +57,89 @@ class MlaDecode:
     def __init__(self, op, sizes, dtype):
         self.rank, rope = op["kv_lora_rank"], op["qk_rope_head_dim"]
         self.scale = (op["qk_nope_head_dim"] + rope) ** -0.5
-        batch, context = sizes["tokens"], sizes["context"]
-        self.inputs = (torch.randn(batch, op["num_heads"], self.rank + rope).to(dtype),
+        batch, context = sizes.get("num_slots", sizes["tokens"]), sizes["context"]
+        rows = sizes["tokens"] // batch * op["num_heads"]
+        self.inputs = (torch.randn(batch, rows, self.rank + rope).to(dtype),
                        torch.randn(batch, context, self.rank + rope).to(dtype))
 
     def bmm(self, q, cache):
-        scores = torch.bmm(q, cache.transpose(1, 2))
-        weights = torch.softmax(scores.to(torch.promote_types(scores.dtype, torch.float32))
-                                * self.scale, -1).to(q.dtype)
-        return torch.bmm(weights, cache[:, :, :self.rank])
+        return torch.bmm(*attend(torch.bmm(q, cache.transpose(1, 2)), cache[:, :, :self.rank],
+                                 self.scale))
 
     def einsum(self, q, cache):
-        scores = torch.einsum("bhr,bcr->bhc", q, cache)
-        weights = torch.softmax(scores.to(torch.promote_types(scores.dtype, torch.float32))
-                                * self.scale, -1).to(q.dtype)
-        return torch.einsum("bhc,bcr->bhr", weights, cache[:, :, :self.rank])
+        weights, values = attend(torch.einsum("bhr,bcr->bhc", q, cache), cache[:, :, :self.rank],
+                                 self.scale)
+        return torch.einsum("bhc,bcr->bhr", weights, values)
 
     def forms(self):
         return {"bmm": self.bmm, "einsum": self.einsum}
+
+
+class GqaDecode:
+    """Attention of single tokens over keys and values: one product for the heads of a group.
+
+    `grouped` keeps the caches as [sequences, kv heads, context, width], which suits PyTorch;
+    `in place` as an engine appends them, [sequences, context, kv heads, width].
+    """
+
+    LOSING = {("f32", "in place")}
+
+    def __init__(self, op, sizes, dtype):
+        groups, width = op["num_kv_heads"], op["head_dim"]
+        batch, context = sizes["tokens"], sizes["context"]
+        self.scale = width ** -0.5
+        self.inputs = (torch.randn(batch, groups, op["num_heads"] // groups, width).to(dtype),
+                       torch.randn(batch, groups, context, width).to(dtype),
+                       torch.randn(batch, groups, context, width).to(dtype))
+
+    def grouped(self, q, k, v):
+        return torch.matmul(*attend(torch.matmul(q, k.transpose(-1, -2)), v, self.scale))
+
+    def in_place(self, q, k, v):
+        k, v = (t.view(t.shape[0], t.shape[2], t.shape[1], t.shape[3]).transpose(1, 2)
+                for t in (k, v))
+        return self.grouped(q, k, v)
+
+    def forms(self):
+        return {"grouped": self.grouped, "in place": self.in_place}
+
+
+class CausalAttention:
+    """The last tokens of one sequence over all its keys and values, heads first and joined.
+
+    Keys and values are given for each head and contiguous, which spares PyTorch copies.
+    """
+
+    LOSING = set()
+
+    def __init__(self, op, sizes, dtype):
+        heads, tokens, context = op["num_heads"], sizes["tokens"], sizes["context"]
+        if sizes["batch"] != 1:
+            raise ValueError("one sequence only")
+        key = op.get("head_dim") or op["qk_nope_head_dim"] + op["qk_rope_head_dim"]
+        self.scale = key ** -0.5
+        self.mask = hidden(tokens, context)
+        self.inputs = (torch.randn(heads, tokens, key).to(dtype),
+                       torch.randn(heads, context, key).to(dtype),
+                       torch.randn(heads, context, op.get("v_head_dim", key)).to(dtype))
+
+    def bmm(self, q, k, v):
+        return torch.bmm(*attend(torch.bmm(q, k.transpose(1, 2)), v, self.scale, self.mask))
+
+    def blocks(self, q, k, v, rows=128):
+        """Rows in blocks, each over the keys that it can see."""
+        tokens, context = q.shape[1], k.shape[1]
+        parts = []
+        for start in range(0, tokens, rows):
+            end = min(start + rows, tokens)
+            seen = context - tokens + end
+            parts.append(torch.bmm(*attend(
+                torch.bmm(q[:, start:end], k[:, :seen].transpose(1, 2)), v[:, :seen], self.scale,
+                self.mask[start:end, :seen])))
+        return torch.cat(parts, 1)
+
+    def forms(self):
+        return {"bmm": self.bmm, "blocks": self.blocks}
 
 
 def split_xbc(op, xbc):
@@ -189,7 +271,10 @@ class SsdScan:
         return {"chunked": self.chunked, "sequential": self.sequential}
 
 
-OPS = {"mla_decode": MlaDecode, "ssm_update": SsmUpdate, "ssd_scan": SsdScan}
+OPS = {"mla_decode": MlaDecode, "gqa_decode": GqaDecode, "mla_prefill": CausalAttention,
+       "gqa_prefill": CausalAttention, "ssm_update": SsmUpdate, "ssd_scan": SsdScan}
+OPS.update(torch_memory_ops.OPS)
+OPS["mamba2_step"].recurrence = SsmUpdate
 
 
 class Variant:
@@ -257,8 +342,10 @@ def check():
     mamba = {"num_heads": 6, "num_kv_heads": 2, "head_dim": 8, "d_state": 16}
     cases = [({"op": "mla_decode", "num_heads": 3, "kv_lora_rank": 8, "qk_rope_head_dim": 4,
                "qk_nope_head_dim": 4}, {"tokens": 2, "context": 37}),
+             ({"op": "gqa_prefill", "num_heads": 4, "num_kv_heads": 2, "head_dim": 8},
+              {"tokens": 150, "context": 201, "batch": 1}),
              ({"op": "ssm_update", **mamba}, {"tokens": 3}),
-             ({"op": "ssd_scan", **mamba}, {"tokens": 256, "batch": 2})]
+             ({"op": "ssd_scan", **mamba}, {"tokens": 256, "batch": 2})] + torch_memory_ops.CHECKS
     worst = 0.0
     for op, sizes in cases:
         torch.manual_seed(1)

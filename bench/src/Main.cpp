@@ -13,6 +13,7 @@
 #include "Ours.h"
 #include "Peer.h"
 #include "Report.h"
+#include "Stream.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -28,7 +29,8 @@ using namespace zorse::bench;
 namespace {
 
 struct Options {
-  std::vector<std::string> suites = {"mla_decode", "ssm_update", "ssd_scan", "linear"};
+  std::vector<std::string> suites = {"linear",      "mla_decode", "mla_prefill", "gqa_decode",
+                                     "gqa_prefill", "ssm_update", "ssd_scan"};
   std::string directory = ZORSE_BENCH_DIR;
   std::string python = "/usr/bin/python3";
   std::string database;
@@ -74,7 +76,8 @@ private:
 };
 
 Result<CaseResult> runCase(const Case &benchCase, const Setup &setup, const Options &options,
-                           Device &device, Database *database, Peers &peers) {
+                           const MachinePeaks &peaks, Device &device, Database *database,
+                           Peers &peers) {
   std::vector<std::unique_ptr<Side>> sides;
   std::vector<std::string> absent;
   std::string note;
@@ -84,6 +87,13 @@ Result<CaseResult> runCase(const Case &benchCase, const Setup &setup, const Opti
     sides.push_back(ours.take());
   else
     absent.push_back("zorse: " + ours.error().message);
+
+  if (benchCase.stream) {
+    Result<std::unique_ptr<Side>> stream = streamSide(benchCase, setup);
+    if (!stream)
+      return stream.takeError();
+    sides.push_back(stream.take());
+  }
 
   if (!options.noPeers)
     for (const std::vector<std::string> &command : peerCommands(benchCase, options)) {
@@ -101,13 +111,13 @@ Result<CaseResult> runCase(const Case &benchCase, const Setup &setup, const Opti
   Result<std::vector<Summary>> summaries = measure(sides, options.rounds, options.roundMs * 1e3);
   if (!summaries)
     return summaries.takeError();
-  CaseResult result = makeResult(benchCase, setup, sides, *summaries, note);
+  CaseResult result = makeResult(benchCase, setup, peaks, sides, *summaries, note);
   result.absent = std::move(absent);
   return result;
 }
 
 Result<std::vector<CaseResult>> runSuites(const std::vector<Suite> &suites, const Options &options,
-                                          Database *database) {
+                                          const MachinePeaks &peaks, Database *database) {
   std::vector<CaseResult> results;
   for (const int threads : options.threads) {
     Result<std::unique_ptr<Device>> device = createHostDevice({.threads = threads});
@@ -117,7 +127,8 @@ Result<std::vector<CaseResult>> runSuites(const std::vector<Suite> &suites, cons
     Peers peers;
     for (const Suite &suite : suites)
       for (const Case &benchCase : suite.cases) {
-        Result<CaseResult> result = runCase(benchCase, setup, options, **device, database, peers);
+        Result<CaseResult> result =
+            runCase(benchCase, setup, options, peaks, **device, database, peers);
         if (!result)
           return result.takeError();
         result->source = suite.source;
@@ -217,7 +228,7 @@ int run(Options options) {
   printMachine(json ? std::cerr : std::cout, line, peaks);
   if (!compileTimes.empty())
     printCompileTimes(json ? std::cerr : std::cout, compileTimes);
-  Result<std::vector<CaseResult>> results = runSuites(*suites, options, database.get());
+  Result<std::vector<CaseResult>> results = runSuites(*suites, options, peaks, database.get());
   if (!results)
     return fail(results.error());
   if (json)

@@ -17,11 +17,12 @@ namespace zorse::bench {
 
 using nlohmann::json;
 
-CaseResult makeResult(const Case &benchCase, const Setup &setup,
+CaseResult makeResult(const Case &benchCase, const Setup &setup, const MachinePeaks &peaks,
                       const std::vector<std::unique_ptr<Side>> &sides,
                       const std::vector<Summary> &summaries, const std::string &note) {
   CaseResult result;
   result.suite = benchCase.suite;
+  result.sizes = benchCase.variant;
   for (const auto &[name, value] : benchCase.sizes)
     result.sizes += fmt::format("{}{}={}", result.sizes.empty() ? "" : " ", name, value);
   result.threads = setup.threads;
@@ -42,6 +43,8 @@ CaseResult makeResult(const Case &benchCase, const Setup &setup,
       ours = row.time.medianUs;
       row.note = note;
     }
+    row.ofFma = row.gflops / (peaks.fmaGflops * setup.threads);
+    row.ofRead = row.gbs / (setup.threads == 1 ? peaks.readGBs : peaks.readAllGBs);
     row.ratio = ours > 0 ? row.time.medianUs / ours : 0;
     result.rows.push_back(std::move(row));
   }
@@ -60,13 +63,15 @@ void printCase(std::ostream &out, const CaseResult &result) {
   fmt::print(out, "\n{}  {}  threads={}  {}\n", result.suite, result.sizes, result.threads,
              result.hot ? "hot (one copy of the operands)"
                         : "cold (launches rotate over copies of the operands)");
-  fmt::print(out, "  {:<28} {:>12} {:>23} {:>9} {:>8} {:>10}\n", "side", "median us",
-             "95% interval", "GFLOP/s", "GB/s", "time/ours");
+  fmt::print(out, "  {:<28} {:>12} {:>23} {:>9} {:>6} {:>8} {:>7} {:>10}\n", "side", "median us",
+             "95% interval", "GFLOP/s", "of FMA", "GB/s", "of read", "time/ours");
   for (const Row &row : result.rows)
-    fmt::print(out, "  {:<28} {:>12.1f} {:>23} {:>9.1f} {:>8.2f} {:>10}{}{}\n", row.side,
-               row.time.medianUs, fmt::format("[{:.1f}, {:.1f}]", row.time.lowUs, row.time.highUs),
-               row.gflops, row.gbs, row.ratio > 0 ? fmt::format("{:.2f}", row.ratio) : "-",
-               row.note.empty() ? "" : "  ", row.note);
+    fmt::print(out, "  {:<28} {:>12.1f} {:>23} {:>9.1f} {:>6.2f} {:>8.2f} {:>7.2f} {:>10}{}{}\n",
+               row.side, row.time.medianUs,
+               fmt::format("[{:.1f}, {:.1f}]", row.time.lowUs, row.time.highUs), row.gflops,
+               row.ofFma, row.gbs, row.ofRead,
+               row.ratio > 0 ? fmt::format("{:.2f}", row.ratio) : "-", row.note.empty() ? "" : "  ",
+               row.note);
   for (const std::string &reason : result.absent)
     fmt::print(out, "  absent: {}\n", reason);
   out.flush();
@@ -114,6 +119,8 @@ void printJson(std::ostream &out, const std::string &line, const MachinePeaks &p
                                {"rounds", row.time.rounds},
                                {"gflops", row.gflops},
                                {"gb_per_s", row.gbs},
+                               {"of_fma_peak", row.ofFma},
+                               {"of_read", row.ofRead},
                                {"time_over_ours", row.ratio}});
     object["results"].push_back(std::move(entry));
   }

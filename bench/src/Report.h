@@ -20,13 +20,15 @@ struct Row {
   std::string note; ///< the configuration, for our side
   Summary time;
   double gflops = 0, gbs = 0;
+  /// Of the f32 multiply-add peak and of the read bandwidth of as many threads, in the same run.
+  double ofFma = 0, ofRead = 0;
   /// Time of this side over the time of ours: above 1 we are faster. 0 without our side.
   double ratio = 0;
 };
 
 struct CaseResult {
   std::string suite, source;
-  std::string sizes; ///< "tokens=8 context=4096 …"
+  std::string sizes; ///< "num_heads=32 tokens=8 context=4096 …"
   int threads = 1;
   bool hot = false;
   std::vector<Row> rows;
@@ -34,7 +36,7 @@ struct CaseResult {
 };
 
 /// Puts the summaries of the sides of a case into rows, ours (if any) first.
-CaseResult makeResult(const Case &benchCase, const Setup &setup,
+CaseResult makeResult(const Case &benchCase, const Setup &setup, const MachinePeaks &peaks,
                       const std::vector<std::unique_ptr<Side>> &sides,
                       const std::vector<Summary> &summaries, const std::string &note);
 

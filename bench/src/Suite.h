@@ -20,9 +20,11 @@ namespace zorse::bench {
 
 struct Case {
   std::string suite;
-  std::string peer; ///< "torch" or "onednn"
-  OpDesc op;        ///< tuned at `sizes`
+  std::string peer;    ///< "torch" or "onednn"
+  std::string variant; ///< the fields that this case changes: "num_heads=32 kv_lora_rank=160"
+  OpDesc op;           ///< tuned at `sizes`
   Sizes sizes;
+  bool stream = false; ///< beside a side that only moves its bytes (Stream.h)
 };
 
 struct Suite {
@@ -30,7 +32,9 @@ struct Suite {
   std::vector<Case> cases;
 };
 
-/// Reads `directory`/NAME.json for each name. Usage errors name the file and the field.
+/// Reads `directory`/NAME.json for each name. A case is an object of sizes, numbers or the name of
+/// another size ("max_len": "context"); "op" in it changes fields; a list of values makes a case of
+/// each combination. Usage errors name the file and the field.
 Result<std::vector<Suite>> loadSuites(const std::string &directory,
                                       const std::vector<std::string> &names);
 
