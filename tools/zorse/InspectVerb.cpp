@@ -4,12 +4,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "CodeJson.h"
+#include "CodeReport.h"
+#include "ModelReport.h"
 #include "Verbs.h"
-
-#include "zorse/compiler/Inspect.h"
-#include "zorse/hybrid/ModelConfig.h"
-#include "zorse/hybrid/Safetensors.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -17,16 +14,13 @@
 
 namespace zorse::tool {
 
-static Result<CodeObject> inspectFile(const std::string &path) {
-  Result<std::string> text = readText(path, size_t(256) << 20);
-  if (!text)
-    return text.takeError();
-  Result<CodeObject> object =
-      inspectCodeObject({reinterpret_cast<const uint8_t *>(text->data()), text->size()});
-  if (!object)
-    return Error{object.error().code, fmt::format("{}: {}", path, object.error().message)};
-  return object;
+#ifndef ZORSE_HAS_COMPILER
+VerbResult reportCode(const Tool &, const std::vector<std::string> &files) {
+  return usageError(fmt::format("{}: this zorse was built without the compiler, which reads code "
+                                "objects; it can inspect model folders",
+                                files.front()));
 }
+#endif
 
 /// The code objects in a folder, sorted by name.
 static std::vector<std::string> codeFiles(const std::string &folder) {
@@ -39,116 +33,44 @@ static std::vector<std::string> codeFiles(const std::string &folder) {
   return files;
 }
 
-static Json mixerJson(const LayerConfig &layer) {
-  if (const MlaMixer *mla = layer.mla())
-    return {{"mixer", "mla"},
-            {"num_heads", mla->numHeads},
-            {"q_lora_rank", mla->qLoraRank},
-            {"kv_lora_rank", mla->kvLoraRank},
-            {"qk_nope_head_dim", mla->qkNopeHeadDim},
-            {"qk_rope_head_dim", mla->qkRopeHeadDim},
-            {"v_head_dim", mla->vHeadDim}};
-  if (const MambaMixer *mamba = layer.mamba())
-    return {{"mixer", "mamba2"},
-            {"num_heads", mamba->numHeads},
-            {"num_kv_heads", mamba->numKvHeads},
-            {"head_dim", mamba->headDim},
-            {"d_state", mamba->dState},
-            {"d_conv", mamba->dConv}};
-  const GqaMixer *gqa = layer.gqa();
-  return {{"mixer", "gqa"},
-          {"num_heads", gqa->numHeads},
-          {"num_kv_heads", gqa->numKvHeads},
-          {"head_dim", gqa->headDim}};
-}
-
-static VerbResult inspectModel(const Tool &tool, const std::string &dir) {
-  Result<ModelConfig> config = ModelConfig::read(dir);
-  if (!config)
-    return config.takeError();
-  Result<Checkpoint> checkpoint = Checkpoint::open(dir);
-  if (!checkpoint)
-    return checkpoint.takeError();
-  DType dtype = storedDType(*checkpoint);
-  int64_t parameters = 0, bytes = 0;
-  for (const std::string &name : checkpoint->names()) {
-    parameters += checkpoint->find(name)->elements();
-    bytes += static_cast<int64_t>(checkpoint->find(name)->bytes.size());
-  }
-  if (!tool.isJson()) {
-    fmt::print("model      {}, {} format, {} parameters, {} stored mostly as {}\n", dir,
-               name(config->format), parameters, formatBytes(static_cast<double>(bytes)),
-               name(dtype));
-    fmt::print("sizes      vocabulary {}, hidden {}, intermediate {}, positions {}\n",
-               config->vocabSize, config->hiddenSize, config->intermediateSize,
-               config->maxPositions);
-    fmt::print("cache      {} bytes a token, {} bytes of state a sequence ({})\n",
-               config->cacheBytesPerToken(dtype), config->stateBytesPerSequence(dtype),
-               name(dtype));
-    for (size_t i = 0; i < config->layers.size(); ++i)
-      fmt::print("layer {:<4} {}\n", i, mixerJson(config->layers[i]).dump());
-    return 0;
-  }
-  Json json = {{"schema_version", 1},
-               {"model", dir},
-               {"format", name(config->format)},
-               {"parameters", parameters},
-               {"stored_bytes", bytes},
-               {"dtype", name(dtype)},
-               {"vocab_size", config->vocabSize},
-               {"hidden_size", config->hiddenSize},
-               {"intermediate_size", config->intermediateSize},
-               {"max_positions", config->maxPositions},
-               {"cache_bytes_per_token", config->cacheBytesPerToken(dtype)},
-               {"state_bytes_per_sequence", config->stateBytesPerSequence(dtype)}};
-  json["layers"] = Json::array();
-  for (const LayerConfig &layer : config->layers)
-    json["layers"].push_back(mixerJson(layer));
-  printJson(json);
-  return 0;
-}
-
-static VerbResult inspectCode(const Tool &tool, const std::vector<std::string> &files) {
-  Json json = {{"schema_version", 1}, {"objects", Json::array()}};
-  for (const std::string &file : files) {
-    Result<CodeObject> object = inspectFile(file);
-    if (!object)
-      return object.takeError();
-    if (!tool.isJson()) {
-      fmt::print("file       {}\ntarget     {}\n{}", file, object->arch, describeCode(*object));
-      continue;
-    }
-    Json entry = {{"file", file}, {"target", object->arch}};
-    addCode(entry, *object, nullptr);
-    json["objects"].push_back(std::move(entry));
-  }
-  if (tool.isJson())
-    printJson(json);
-  return 0;
-}
-
-static VerbResult runInspect(const Tool &tool, const std::string &path) {
+static VerbResult runInspect(const Tool &tool, const std::string &path,
+                             const ModelReportOptions &options) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(path, ignored))
-    return inspectCode(tool, {path});
+    return reportCode(tool, {path});
   if (std::filesystem::exists(std::filesystem::path(path) / "config.json", ignored))
-    return inspectModel(tool, path);
+    return reportModel(tool, path, options);
   std::vector<std::string> files = codeFiles(path);
   if (files.empty())
     return usageError(fmt::format("{} holds neither a config.json nor .hsaco or .so files", path));
-  return inspectCode(tool, files);
+  return reportCode(tool, files);
 }
 
 void addInspect(CLI::App &app, Tool &tool) {
   auto path = std::make_shared<std::string>();
+  auto options = std::make_shared<ModelReportOptions>();
   CLI::App *verb = addVerb(app, tool, "inspect",
-                           "Shows what a code object needs and is made of, or what a model is.",
-                           "  zorse inspect op.hsaco\n  zorse inspect MODEL_DIR --format json");
-  verb->add_option("path", *path, "code object, folder of code objects, or model folder")
+                           "Shows what a model is, keeps and moves, or what a code object needs.",
+                           "  zorse inspect MODEL_DIR\n"
+                           "  zorse inspect MODEL_DIR --context 1K,32K --batch 1,48 --format json\n"
+                           "  zorse inspect op.hsaco");
+  verb->add_option("path", *path, "model folder, code object, or folder of code objects")
       ->required()
-      ->option_text("FILE|DIR");
-  verb->callback(
-      [&tool, path] { tool.action = [&tool, path] { return runInspect(tool, *path); }; });
+      ->option_text("DIR|FILE");
+  verb->add_option("--dtype", options->dtype, "of a model's weights (default: as stored)")
+      ->option_text("bf16|f16|f32");
+  verb->add_option("--cache-dtype", options->cacheDType, "of its caches (default: --dtype)")
+      ->option_text("bf16|f16|f32");
+  verb->add_option("--state-dtype", options->stateDType, "of its SSM states (default: --dtype)")
+      ->option_text("bf16|f16|f32");
+  verb->add_option("--context", options->contexts,
+                   "tokens in the caches of a decode step (default: 1K,32K)")
+      ->option_text("TOKENS");
+  verb->add_option("--batch", options->batches, "sequences of a decode step (default: 1)")
+      ->option_text("SEQUENCES");
+  verb->callback([&tool, path, options] {
+    tool.action = [&tool, path, options] { return runInspect(tool, *path, *options); };
+  });
 }
 
 } // namespace zorse::tool

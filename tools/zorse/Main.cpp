@@ -147,9 +147,8 @@ static int runTool(int argc, char **argv) {
   addDb(app, tool);
   addEval(app, tool);
   addReport(app, tool);
-#ifdef ZORSE_HAS_COMPILER
   addInspect(app, tool);
-#endif
+  addCheckpoint(app, tool);
   addEmulate(app, tool);
   addKey(app, tool);
   addDoctor(app, tool);

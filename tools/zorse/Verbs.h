@@ -13,16 +13,17 @@ namespace zorse::tool {
 // Each adds its verb with its options to the command line.
 #ifdef ZORSE_HAS_COMPILER
 void addCompile(CLI::App &app, Tool &tool);
-void addInspect(CLI::App &app, Tool &tool);
 void addSlurm(CLI::App &app, Tool &tool);
 void addTune(CLI::App &app, Tool &tool);
 void addWorker(CLI::App &app, Tool &tool);
 #endif
 void addBundle(CLI::App &app, Tool &tool);
+void addCheckpoint(CLI::App &app, Tool &tool);
 void addDb(CLI::App &app, Tool &tool);
 void addDoctor(CLI::App &app, Tool &tool);
 void addEmulate(CLI::App &app, Tool &tool);
 void addEval(CLI::App &app, Tool &tool);
+void addInspect(CLI::App &app, Tool &tool);
 void addKey(CLI::App &app, Tool &tool);
 void addReport(CLI::App &app, Tool &tool);
 void addRun(CLI::App &app, Tool &tool);

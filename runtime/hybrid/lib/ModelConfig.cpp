@@ -82,7 +82,24 @@ Status readEos(const std::string &dir, const BaseConfig &base, ModelConfig &conf
   return Status::success();
 }
 
+/// "torch_dtype", or "dtype" in newer files. Other types are no error: weights say what they are.
+std::optional<DType> dtypeIn(const json &document) {
+  for (const char *key : {"torch_dtype", "dtype"}) {
+    auto found = document.find(key);
+    if (found == document.end() || !found->is_string())
+      continue;
+    if (*found == "bfloat16")
+      return DType::BF16;
+    if (*found == "float16")
+      return DType::F16;
+    if (*found == "float32")
+      return DType::F32;
+  }
+  return std::nullopt;
+}
+
 Status readLlama(const BaseConfig &base, ModelConfig &config) {
+  config.baseAttention = GqaMixer{base.numHeads, base.numKvHeads, base.headDim};
   FieldReader reader(base.document, "config.json");
   if (reader.text("model_type", "llama") != "llama")
     reader.fail("model_type", "\"llama\"");
@@ -175,6 +192,11 @@ Result<ModelConfig> ModelConfig::read(const std::string &dir) {
   config.intermediateSize = base->intermediateSize;
   config.maxPositions = base->maxPositions;
   config.finalNormEps = base->normEps;
+  config.writtenDType = dtypeIn(base->document);
+  // An absent count means as many as query heads to a plain Llama; of a hybrid's base it tells
+  // nothing.
+  if (base->document.contains("num_key_value_heads"))
+    config.baseAttention = GqaMixer{base->numHeads, base->numKvHeads, base->headDim};
 
   // config.json looks like plain Llama in every format; only the second file tells.
   auto holds = [&](const char *file) { return std::filesystem::exists(dir + "/" + file, ignored); };
@@ -219,12 +241,25 @@ int64_t ModelConfig::cacheBytesPerToken(DType dtype) const {
   return elements * static_cast<int64_t>(byteWidth(dtype));
 }
 
-int64_t ModelConfig::stateBytesPerSequence(DType dtype) const {
-  int64_t elements = 0;
+int64_t ModelConfig::stateBytesPerSequence(DType dtype, DType ssm) const {
+  int64_t conv = 0, states = 0;
   for (const LayerConfig &layer : layers)
-    if (const MambaMixer *mamba = layer.mamba())
-      elements += mamba->dConv * mamba->convDim() + mamba->dInner() * mamba->dState;
-  return elements * static_cast<int64_t>(byteWidth(dtype));
+    if (const MambaMixer *mamba = layer.mamba()) {
+      conv += mamba->dConv * mamba->convDim();
+      states += mamba->dInner() * mamba->dState;
+    }
+  return conv * static_cast<int64_t>(byteWidth(dtype)) +
+         states * static_cast<int64_t>(byteWidth(ssm));
+}
+
+std::optional<ModelConfig> ModelConfig::base() const {
+  if (!baseAttention)
+    return std::nullopt;
+  ModelConfig llama = *this;
+  llama.format = ModelFormat::Llama;
+  for (LayerConfig &layer : llama.layers)
+    layer = {*baseAttention, finalNormEps, true};
+  return llama;
 }
 
 int64_t ModelConfig::parameterCount(bool separateHead) const {

@@ -1,4 +1,4 @@
-//===- SyntheticTest.cpp - what zorse-make-checkpoint writes --------------===//
+//===- SyntheticTest.cpp - what zorse checkpoint writes -------------------===//
 //
 // Part of the Zorse project, under the Apache License v2.0 with LLVM Exceptions.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
@@ -14,23 +14,27 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <sstream>
+#include <iterator>
 
-namespace zorse {
+namespace zorse::tool {
 namespace {
 
+std::vector<uint8_t> bytesOf(const RandomTensor &tensor, DType dtype) {
+  const size_t width = byteWidth(dtype);
+  std::vector<uint8_t> bytes(static_cast<size_t>(tensor.elements()) * width);
+  for (int64_t block = 0; block < tensor.blocks(); ++block)
+    tensor.draw(block,
+                bytes.data() + static_cast<size_t>(block * RandomTensor::blockElements) * width);
+  return bytes;
+}
+
 std::vector<double> draw(const std::string &name, const std::vector<int64_t> &shape,
-                         uint64_t seed = 1) {
-  std::ostringstream out;
-  RandomTensor(seed, 16).write(out, name, shape);
-  const std::string bytes = out.str();
-  std::vector<double> values(bytes.size() / 2);
-  for (size_t i = 0; i < values.size(); ++i) {
-    uint16_t bits;
-    std::memcpy(&bits, bytes.data() + 2 * i, 2);
-    values[i] = fromBF16(bits);
-  }
+                         uint64_t seed = 1, DType dtype = DType::BF16) {
+  const RandomTensor tensor(name, shape, 16, dtype, seed);
+  const std::vector<uint8_t> bytes = bytesOf(tensor, dtype);
+  std::vector<double> values(static_cast<size_t>(tensor.elements()));
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = loadElement(dtype, bytes.data(), i);
   return values;
 }
 
@@ -75,8 +79,37 @@ TEST(Synthetic, TheSeedDecides) {
   EXPECT_NE(draw("x_proj.weight", {8, 8}, 5), draw("x_proj.weight", {8, 8}, 6));
 }
 
+TEST(Synthetic, TheNameDecidesToo) {
+  EXPECT_NE(draw("x_proj.weight", {8, 8}, 5), draw("y_proj.weight", {8, 8}, 5));
+}
+
+TEST(Synthetic, BlocksAreDrawnOneByOneInAnyOrder) {
+  const std::vector<int64_t> shape = {3, (1 << 20) - 7};
+  const RandomTensor tensor("x_proj.weight", shape, 16, DType::BF16, 3);
+  ASSERT_EQ(tensor.blocks(), 3);
+  EXPECT_EQ(tensor.elementsOf(1), 1 << 20);
+  EXPECT_EQ(tensor.elementsOf(2), (1 << 20) - 21);
+  const std::vector<uint8_t> whole = bytesOf(tensor, DType::BF16);
+  std::vector<uint8_t> last(static_cast<size_t>(tensor.elementsOf(2)) * 2);
+  tensor.draw(2, last.data());
+  EXPECT_TRUE(std::equal(last.begin(), last.end(), whole.end() - std::ssize(last)));
+  // Blocks differ from one another.
+  EXPECT_FALSE(std::equal(last.begin(), last.end(), whole.begin()));
+}
+
+TEST(Synthetic, WiderTypesHoldWhatNarrowOnesRound) {
+  const std::vector<double> exact = draw("x_proj.weight", {64, 64}, 9, DType::F32);
+  const std::vector<double> rounded = draw("x_proj.weight", {64, 64}, 9, DType::BF16);
+  size_t different = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    ASSERT_EQ(rounded[i], fromBF16(toBF16(static_cast<float>(exact[i])))) << i;
+    different += rounded[i] != exact[i];
+  }
+  EXPECT_GT(different, exact.size() / 2);
+}
+
 TEST(Synthetic, TokenizerTakesAnyTextAndAnyId) {
-  auto tokenizer = Tokenizer::parse(syntheticTokenizer());
+  auto tokenizer = Tokenizer::parse(syntheticTokenizer(TokenizerFamily::Llama));
   ASSERT_TRUE(tokenizer) << tokenizer.error().message;
   EXPECT_EQ(tokenizer->vocabSize(), 128'256);
   EXPECT_EQ(tokenizer->specialId("<|begin_of_text|>"), 128'000);
@@ -90,5 +123,18 @@ TEST(Synthetic, TokenizerTakesAnyTextAndAnyId) {
     ASSERT_FALSE(tokenizer->piece(id).empty()) << id;
 }
 
+TEST(Synthetic, SmolLMHasItsSpecialTokensInFront) {
+  auto tokenizer = Tokenizer::parse(syntheticTokenizer(TokenizerFamily::SmolLM));
+  ASSERT_TRUE(tokenizer) << tokenizer.error().message;
+  EXPECT_EQ(tokenizer->vocabSize(), 49'152);
+  EXPECT_EQ(tokenizer->specialId("<|endoftext|>"), 0);
+  EXPECT_EQ(tokenizer->specialId("<|im_end|>"), 2);
+  const std::string text = "Once upon a time 12345\n";
+  auto ids = tokenizer->encode(text);
+  ASSERT_TRUE(ids);
+  EXPECT_NE(ids->front(), 0); // nothing is put in front
+  EXPECT_EQ(tokenizer->decode(*ids), text);
+}
+
 } // namespace
-} // namespace zorse
+} // namespace zorse::tool

@@ -18,6 +18,7 @@
 #include "zorse/desc/Status.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -44,8 +45,8 @@ struct RotaryConfig {
   double mscale = 1, mscaleAllDim = 0;          ///< Yarn: the amplitude of the tables
   double lowFreqFactor = 1, highFreqFactor = 4; ///< Llama3
   /// Positions, frequencies and angles are rounded to the run dtype before cos and sin. The
-  /// published MLA layers without scaling were trained that way in bf16 (positions above 256 are
-  /// then not distinct); exact tables would differ from them.
+  /// published MLA layers without scaling (SmolLM) were trained that way in bf16, where positions
+  /// above 256 are not distinct; exact tables would differ from them. A run in f32 is exact.
   bool roundAngles = false;
 };
 
@@ -106,11 +107,19 @@ struct ModelConfig {
   RotaryConfig gqaRotary; ///< half-split pairs, over P
   std::vector<LayerConfig> layers;
   std::vector<int32_t> eosTokenIds; ///< generation_config.json, else config.json; may be empty
+  /// Attention of the Llama that the model came from: config.json still has it. Absent where that
+  /// file gives no num_key_value_heads.
+  std::optional<GqaMixer> baseAttention;
+  std::optional<DType> writtenDType; ///< torch_dtype of config.json, if it is one of ours
 
+  /// The Llama that the model came from, or nothing where baseAttention is absent.
+  std::optional<ModelConfig> base() const;
   /// Bytes of cache that one more token needs (latents; keys and values), all layers.
   int64_t cacheBytesPerToken(DType dtype) const;
-  /// Bytes of cache that a sequence needs whatever its length (conv and SSM states).
-  int64_t stateBytesPerSequence(DType dtype) const;
+  /// Bytes of cache that a sequence needs whatever its length: conv states in `dtype`, SSM states
+  /// in `ssm`.
+  int64_t stateBytesPerSequence(DType dtype, DType ssm) const;
+  int64_t stateBytesPerSequence(DType dtype) const { return stateBytesPerSequence(dtype, dtype); }
   /// Number of weights that the folder must hold, an untied head counted when present.
   int64_t parameterCount(bool separateHead) const;
 
