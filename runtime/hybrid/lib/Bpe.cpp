@@ -55,7 +55,8 @@ Status Tokenizer::Data::encodePiece(std::string_view piece, std::vector<int32_t>
       for (char byte : character)
         add(byteIds[static_cast<uint8_t>(byte)]);
     } else if (unknownId >= 0) {
-      add(unknownId);
+      if (!fuseUnknown || symbols.empty() || symbols.back().id != unknownId)
+        add(unknownId);
     } else {
       return usageError(fmt::format(
           "the vocabulary has no token for the character \"{}\" and no unk_token", character));

@@ -11,12 +11,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace zorse {
 
 namespace {
 
-/// Enough for any published pattern on any text; a hostile pattern stops here.
-constexpr uint32_t matchSteps = 1'000'000, heapKibibytes = 64 * 1024;
+/// A hostile pattern stops at these. The published ones go back over a run of white space once or
+/// twice, so that the steps of one match grow with the text, however long it is.
+constexpr uint32_t matchSteps = 1'000'000, stepsPerByte = 8, heapKibibytes = 64 * 1024;
 constexpr size_t patternBytes = 4096;
 
 std::string errorText(int code) {
@@ -25,12 +28,31 @@ std::string errorText(int code) {
   return reinterpret_cast<const char *>(text);
 }
 
+/// \s is White_Space in the engine that published patterns are written for; PCRE2 also takes
+/// U+180E, which lost that property in Unicode 6.3.
+std::string withWhiteSpace(const std::string &pattern) {
+  std::string out;
+  for (size_t i = 0; i < pattern.size(); ++i) {
+    const char next = i + 1 < pattern.size() ? pattern[i + 1] : '\0';
+    if (pattern[i] != '\\') {
+      out += pattern[i];
+      continue;
+    }
+    ++i;
+    out += next == 's'   ? "\\p{White_Space}"
+           : next == 'S' ? "\\P{White_Space}"
+                         : pattern.substr(i - 1, 2);
+  }
+  return out;
+}
+
 } // namespace
 
-Result<SplitPattern> SplitPattern::compile(const std::string &pattern) {
-  if (pattern.size() > patternBytes)
+Result<SplitPattern> SplitPattern::compile(const std::string &source) {
+  const std::string pattern = withWhiteSpace(source);
+  if (source.size() > patternBytes)
     return usageError(fmt::format("a split pattern of {} bytes exceeds the limit of {}",
-                                  pattern.size(), patternBytes));
+                                  source.size(), patternBytes));
   int error = 0;
   PCRE2_SIZE at = 0;
   pcre2_code *raw =
@@ -48,7 +70,9 @@ Result<SplitPattern> SplitPattern::compile(const std::string &pattern) {
 Status SplitPattern::split(std::string_view text, std::vector<std::string_view> &pieces) const {
   std::unique_ptr<pcre2_match_context, decltype(&pcre2_match_context_free)> context(
       pcre2_match_context_create(nullptr), pcre2_match_context_free);
-  pcre2_set_match_limit(context.get(), matchSteps);
+  const uint64_t steps = matchSteps + uint64_t(stepsPerByte) * text.size();
+  pcre2_set_match_limit(context.get(),
+                        static_cast<uint32_t>(std::min<uint64_t>(steps, UINT32_MAX)));
   pcre2_set_heap_limit(context.get(), heapKibibytes);
   std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> match(
       pcre2_match_data_create_from_pattern(code.get(), nullptr), pcre2_match_data_free);

@@ -8,6 +8,7 @@
 
 #include "TokenizerData.h"
 
+#include <algorithm>
 #include <fmt/format.h>
 
 namespace zorse {
@@ -44,7 +45,7 @@ Tokenizer::Tokenizer(Tokenizer &&) noexcept = default;
 Tokenizer &Tokenizer::operator=(Tokenizer &&) noexcept = default;
 Tokenizer::~Tokenizer() = default;
 
-std::string Tokenizer::Data::normalise(std::string_view text) const {
+std::string Tokenizer::Data::normalise(std::string_view text, bool first) const {
   if (text.empty())
     return {};
   std::string out = prepend + std::string(text);
@@ -52,10 +53,29 @@ std::string Tokenizer::Data::normalise(std::string_view text) const {
     out = replaceAll(out, from, to);
   if (addPrefixSpace && out.front() != ' ')
     out.insert(out.begin(), ' ');
+  if (!mark.empty()) {
+    out = replaceAll(out, " ", mark);
+    const bool prepends =
+        prependMark == PrependMark::Always || (prependMark == PrependMark::First && first);
+    if (prepends && !out.starts_with(mark))
+      out.insert(0, mark);
+  }
   return out;
 }
 
-Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool addSpecial) const {
+/// Cuts before every mark but the one at the beginning.
+static std::vector<std::string_view> cutAtMarks(std::string_view text, std::string_view mark) {
+  std::vector<std::string_view> pieces;
+  while (!text.empty()) {
+    const size_t next = std::min(text.find(mark, 1), text.size());
+    pieces.push_back(text.substr(0, next));
+    text.remove_prefix(next);
+  }
+  return pieces;
+}
+
+Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool addSpecial,
+                                               bool first) const {
   for (size_t at = 0; at < text.size();) {
     size_t length = characterLength(text, at);
     if (length == 0)
@@ -67,9 +87,11 @@ Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool addSp
   if (addSpecial)
     out = data->prefixIds;
 
-  const std::string normalised = data->normalise(text);
+  const std::string normalised = data->normalise(text, first);
   std::vector<std::string_view> pieces;
-  if (!normalised.empty())
+  if (data->splitAtMarks)
+    pieces = cutAtMarks(normalised, data->mark);
+  else if (!normalised.empty())
     pieces.push_back(normalised);
   for (const SplitPattern &pattern : data->splits) {
     std::vector<std::string_view> next;
@@ -95,8 +117,8 @@ Result<std::vector<int32_t>> Tokenizer::encode(std::string_view text, bool addSp
   return out;
 }
 
-std::string Tokenizer::Data::bytesOf(int32_t id) const {
-  if (id < 0 || static_cast<size_t>(id) >= pieces.size() || special[static_cast<size_t>(id)])
+std::string Tokenizer::Data::bytesOf(int32_t id, bool first) const {
+  if (!hasText(id))
     return {};
   std::string piece = pieces[static_cast<size_t>(id)];
   if (byteLevel) {
@@ -113,6 +135,8 @@ std::string Tokenizer::Data::bytesOf(int32_t id) const {
   }
   if (const int byte = decodeBytes ? byteOfPiece(piece) : -1; byte >= 0)
     return std::string(1, static_cast<char>(byte));
+  if (first && !dropFromFirst.empty())
+    piece = replaceAll(piece, dropFromFirst, "");
   for (const auto &[from, to] : decodeReplacements)
     piece = replaceAll(piece, from, to);
   return piece;
@@ -120,8 +144,11 @@ std::string Tokenizer::Data::bytesOf(int32_t id) const {
 
 std::string Tokenizer::decode(std::span<const int32_t> ids) const {
   std::string bytes;
-  for (int32_t id : ids)
-    bytes += data->bytesOf(id);
+  bool first = true;
+  for (int32_t id : ids) {
+    bytes += data->bytesOf(id, first);
+    first = first && !data->hasText(id);
+  }
   std::string text = repairUtf8(bytes);
   for (int64_t i = 0; i < data->stripStart && text.starts_with(data->stripContent); ++i)
     text.erase(0, data->stripContent.size());
@@ -153,7 +180,8 @@ TextStream::TextStream(const Tokenizer &tokenizer, std::span<const int32_t> cont
 }
 
 std::string TextStream::push(int32_t id) {
-  tail += tokenizer.data->bytesOf(id);
+  tail += tokenizer.data->bytesOf(id, first);
+  first = first && !tokenizer.data->hasText(id);
   const size_t whole = tail.size() - incompleteTail(tail);
   std::string fresh = repairUtf8(std::string_view(tail).substr(0, whole));
   tail.erase(0, whole);

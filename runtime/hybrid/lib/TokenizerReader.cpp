@@ -135,6 +135,12 @@ private:
       place(content, at, path);
       if (fault)
         return;
+      // Text may become a token that is not special; then its flags would matter as well.
+      if (!flag(tokens[i], "special", false, path))
+        return fail(path + ".special",
+                    fmt::format("\"{:.48}\" is found in plain text; expected true: only special "
+                                "tokens are supported",
+                                content));
       data->special[static_cast<size_t>(at)] = true;
       data->specialIds[content] = at;
     }
@@ -156,6 +162,7 @@ private:
       return fail("$.model.dropout", "expected null");
     data->byteFallback = flag(model, "byte_fallback", false, "$.model");
     data->ignoreMerges = flag(model, "ignore_merges", false, "$.model");
+    data->fuseUnknown = flag(model, "fuse_unk", false, "$.model");
     if (!model.contains("vocab") || !model["vocab"].is_object() || model["vocab"].empty())
       return fail("$.model.vocab", "expected an object of tokens to ids");
     for (const auto &[piece, value] : model["vocab"].items()) {
@@ -248,10 +255,24 @@ private:
   }
 
   void addSplit(const std::string &expression, const std::string &path) {
+    if (data->byteLevel || !data->mark.empty())
+      return fail(path, "expected no pre_tokenizer after ByteLevel or Metaspace");
     Result<SplitPattern> compiled = SplitPattern::compile(expression);
     if (!compiled)
       return fail(path, compiled.error().message);
     data->splits.push_back(compiled.take());
+  }
+
+  PrependMark prependScheme(const json &part, const std::string &path) {
+    if (!part.contains("prepend_scheme")) // older files
+      return flag(part, "add_prefix_space", true, path) ? PrependMark::Always : PrependMark::Never;
+    const std::string scheme = text(part, "prepend_scheme", path);
+    if (scheme == "first")
+      return PrependMark::First;
+    if (scheme != "always" && scheme != "never")
+      fail(path + ".prepend_scheme",
+           fmt::format("expected first, always or never, found \"{:.48}\"", scheme));
+    return scheme == "always" ? PrependMark::Always : PrependMark::Never;
   }
 
   void readPreTokenizer(const json &part, const std::string &path) {
@@ -263,12 +284,22 @@ private:
     } else if (type == "Digits") {
       addSplit(flag(part, "individual_digits", false, path) ? "\\p{N}" : "\\p{N}+", path);
     } else if (type == "ByteLevel") {
-      data->byteLevel = true;
       data->addPrefixSpace = flag(part, "add_prefix_space", true, path);
+      if (data->addPrefixSpace && !data->splits.empty()) // each piece would begin with a space
+        return fail(path + ".add_prefix_space", "expected false after another pre_tokenizer");
       if (flag(part, "use_regex", true, path))
         addSplit(byteLevelPattern, path);
+      data->byteLevel = true;
+    } else if (type == "Metaspace") {
+      if (!data->splits.empty() || data->byteLevel || !data->mark.empty())
+        return fail(path, "expected Metaspace alone");
+      data->mark = text(part, "replacement", path);
+      data->prependMark = prependScheme(part, path);
+      data->splitAtMarks = flag(part, "split", true, path);
+      if (data->mark.empty())
+        fail(path + ".replacement", "expected a character");
     } else {
-      unknown(type, path, "Split, Digits, ByteLevel or a Sequence of them");
+      unknown(type, path, "Split, Digits, ByteLevel, Metaspace or a Sequence of them");
     }
   }
 
@@ -309,6 +340,13 @@ private:
       if (from.empty())
         return fail(path + ".pattern", "expected a text to replace");
       data->decodeReplacements.emplace_back(from, text(part, "content", path));
+    } else if (type == "Metaspace") {
+      const std::string mark = text(part, "replacement", path);
+      if (mark.empty())
+        return fail(path + ".replacement", "expected a character");
+      if (prependScheme(part, path) != PrependMark::Never)
+        data->dropFromFirst = mark;
+      data->decodeReplacements.emplace_back(mark, " ");
     } else if (type == "ByteFallback") {
       data->decodeBytes = true;
     } else if (type == "Fuse") {
@@ -320,7 +358,8 @@ private:
         return fail(path, "expected a content, start in [0, 16] and stop 0");
       data->stripStart = part["start"].get<int64_t>();
     } else {
-      unknown(type, path, "Replace, ByteFallback, Fuse, Strip, ByteLevel or a Sequence of them");
+      unknown(type, path,
+              "Replace, Metaspace, ByteFallback, Fuse, Strip, ByteLevel or a Sequence of them");
     }
   }
 

@@ -32,9 +32,11 @@ public:
   ~Tokenizer();
 
   /// Ids of a text. With `addSpecial`, what the post-processor adds (<s>) is included. Special
-  /// tokens spelled out in the text are encoded as plain text, never as their ids. Text that is
-  /// not valid UTF-8 is an error.
-  Result<std::vector<int32_t>> encode(std::string_view text, bool addSpecial = true) const;
+  /// tokens spelled out in the text are encoded as plain text, never as their ids. `first`: the
+  /// text begins a sequence; some vocabularies put a space there only. Text that is not valid UTF-8
+  /// is an error. Time grows as n log n with the longest piece, whatever it holds.
+  Result<std::vector<int32_t>> encode(std::string_view text, bool addSpecial = true,
+                                      bool first = true) const;
 
   /// Text of ids; special tokens are left out, ids outside the vocabulary too. Bytes that do not
   /// form UTF-8 become U+FFFD.
@@ -71,6 +73,7 @@ private:
   std::string strip(std::string fresh);
   const Tokenizer &tokenizer;
   std::string tail;    ///< bytes of a character that is not whole yet
+  bool first = true;   ///< no token with text yet
   int64_t toStrip = 0; ///< leading characters still to be removed
 };
 
