@@ -29,8 +29,10 @@ using namespace zorse::bench;
 namespace {
 
 struct Options {
-  std::vector<std::string> suites = {"linear",      "mla_decode", "mla_prefill", "gqa_decode",
-                                     "gqa_prefill", "ssm_update", "ssd_scan"};
+  std::vector<std::string> suites = {"linear",        "mla_decode",  "mla_prefill",
+                                     "gqa_decode",    "gqa_prefill", "ssm_update",
+                                     "ssd_scan",      "mamba2_step", "causal_conv1d_update",
+                                     "gated_rmsnorm", "rmsnorm",     "swiglu"};
   std::string directory = ZORSE_BENCH_DIR;
   std::string python = "/usr/bin/python3";
   std::string database;
