@@ -28,6 +28,7 @@ COMPONENTS = {
     "dialect/desc": "desc",
     "kernels-db": "db",
     "kernels-db/tools": "tools",
+    "runtime/bundle": "bundle",
     "runtime/capi": "capi",
     "runtime/device": "device",
     "runtime/device/emulator": "emulator",
@@ -43,13 +44,14 @@ COMPONENTS = {
     "tuner/tools": "tools",
 }
 
-ALL_LIBRARIES = {"capi", "compiler", "db", "desc", "device", "dialect", "dispatch", "emulator",
-                 "hip", "hybrid", "reference", "tuner"}
+ALL_LIBRARIES = {"bundle", "capi", "compiler", "db", "desc", "device", "dialect", "dispatch",
+                 "emulator", "hip", "hybrid", "reference", "tuner"}
 
 # Row: a component. Value: the components whose public headers it may include.
 WALLS = {
     "bench": ALL_LIBRARIES - {"dialect"},
-    "capi": {"desc", "db", "device", "dispatch", "hybrid"},
+    "bundle": {"desc", "db", "device", "dispatch", "hybrid"},
+    "capi": {"desc", "db", "device", "dispatch", "hybrid", "bundle", "hip"},
     "compiler": {"desc", "dialect"},
     "compiler tools": {"desc", "dialect", "compiler"},
     "db": {"desc"},
@@ -86,7 +88,7 @@ COMPILER_PUBLIC_HEADERS = {"zorse/compiler/Compile.h", "zorse/compiler/Inspect.h
 
 # Whose private headers a component may also include: tools for developers look inside, tests do
 # everywhere.
-LOOKS_INSIDE = {"compiler tools": {"compiler", "dialect"}, "tests": ALL_LIBRARIES}
+LOOKS_INSIDE = {"compiler tools": {"compiler", "dialect"}, "tests": ALL_LIBRARIES | {"tools"}}
 
 SOURCE_SUFFIXES = (".cpp", ".c")
 # Python and shell files need not be in a CMakeLists, nor these folders of test data.

@@ -122,7 +122,7 @@ json outerConfig(const Preset &preset) {
 /// What differs from the defaults of the class, as its dump does: equal keys are left out.
 json mlaLayerConfig(const Preset &preset) {
   const BaseModel &base = preset.base;
-  json layer = {{"model_type", "deepseek_v3"}};
+  json layer = json::object();
   auto put = [&](const char *key, const json &value, const json &classDefault) {
     if (value != classDefault)
       layer[key] = value;
