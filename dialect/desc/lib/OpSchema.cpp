@@ -47,12 +47,15 @@ static Json schemaOfField(const FieldSpec &field) {
 
 static Json schemaOfSizes(const OpSpec &spec) {
   Json sizes = Json::object();
-  for (const SizeSpec &size : spec.sizes)
+  for (const SizeSpec &size : spec.sizes) {
     sizes[size.name] = {{"description", size.meaning},
                         {"type", "integer"},
                         {"minimum", size.minimum},
                         {"maximum", size.maximum},
                         {"default", size.tuningDefault}};
+    if (!size.when.text().empty())
+      sizes[size.name]["$comment"] = "only where this is not 0: " + size.when.text();
+  }
   return {{"description", "the dynamic sizes to tune at"},
           {"type", "object"},
           {"properties", sizes},

