@@ -14,10 +14,25 @@ static void scheduleEmbed(const ScheduleInput &input, TileProgram &program) {
   int64_t width = input.field("hidden_size"), n = std::min(input.knob("block_n"), width);
   KernelBuilder k(input, program, "zorse_embed", {"tokens", blocksOf("hidden_size", n), "1"});
   Val t = k.programId(0), n0 = k.programId(1) * n;
+  Val id = k.loadIndex(k.operand("ids"), t), out = k.operand("out");
+  if (int64_t panel = input.field("panel")) {
+    // The row lies in a panel beside others: one element, of bf16 a pair, in each of its lines.
+    int64_t group = input.dtype("weight_dtype") == DType::BF16 ? 2 : 1;
+    int64_t lines = (width + group - 1) / group;
+    Val start = id / panel * (lines * panel * group) + id % panel * group;
+    auto copy = [&](Val from, int64_t lines, Operand inside, int64_t each) {
+      Val tile = k.load(k.operand("table"), start + from * panel, {panel * group, 1},
+                        {inside, each}, {lines, each});
+      k.store(tile, out, t * width + from, {group, 1}, {inside, each});
+    };
+    copy(n0, n / group, k.inside(n0 / group, n / group, width / group), group);
+    if (width % group != 0)
+      k.ifThen(equal(k.programId(1), (width - 1) / n), [&] { copy(k.index(width - 1), 1, 1, 1); });
+    return;
+  }
   Operand cols = k.inside(n0, n, width);
-  Val row = k.loadIndex(k.operand("ids"), t) * width;
-  k.store(k.load(k.operand("table"), row + n0, {1}, {cols}, {n}), k.operand("out"), t * width + n0,
-          {1}, {cols});
+  k.store(k.load(k.operand("table"), id * width + n0, {1}, {cols}, {n}), out, t * width + n0, {1},
+          {cols});
 }
 
 static void scheduleSwiglu(const ScheduleInput &input, TileProgram &program) {

@@ -300,7 +300,8 @@ Val KernelBuilder::loadRaw(Val buffer, Val offset, ArrayRef<Operand> strides,
   Type element = cast<MemRefType>(buffer.type()).getElementType();
   return wrap(tile::LoadOp::create(b, RankedTensorType::get(shape, element), buffer.value,
                                    offset.value, indices(*this, strides),
-                                   indices(*this, neededBounds(valid, shape))));
+                                   indices(*this, neededBounds(valid, shape)),
+                                   /*prefetch=*/IntegerAttr()));
 }
 
 Val KernelBuilder::load(Val buffer, Val offset, ArrayRef<Operand> strides, ArrayRef<Operand> valid,

@@ -21,6 +21,11 @@ void scheduleLinear(const ScheduleInput &input, TileProgram &program) {
   int64_t n = input.dotExtent(input.knob("block_n"), columns);
   int64_t depth = input.knob("block_k") == 0 ? inner : std::min(input.knob("block_k"), inner);
   bool stageB = input.knob("stage_b") != 0, stageA = stageB || !input.target.isHost();
+  // A packed weight: panels of columns, each k after k, of bf16 two k at a time.
+  int64_t panel = input.field("panel"), group = input.dtype("weight_dtype") == DType::BF16 ? 2 : 1;
+  int64_t line = panel * group;
+  if (panel)
+    n = input.knob("block_n");
 
   KernelBuilder k(input, program, "zorse_linear",
                   {blocksOf("tokens", m), blocksOf("out_features", n), "1"});
@@ -30,7 +35,21 @@ void scheduleLinear(const ScheduleInput &input, TileProgram &program) {
   Operand cols = k.inside(n0, n, columns);
 
   // acc + x[m0.., from..from+count] . weight[n0.., from..from+count]^T
+  auto multiplyPacked = [&](Val from, int64_t count, Val acc) {
+    Val a = k.forDot(k.loadRaw(x, m0 * rowStride + from, {rowStride, 1}, {rows, count}, {m, count}),
+                     type);
+    int64_t lines = (count + group - 1) / group;
+    Val start = n0 / panel * (((inner + group - 1) / group) * line) + n0 % panel * group;
+    Val stored = k.loadRaw(weight, start + from / group * line, {line, 1}, {}, {lines, n * group});
+    if (int64_t prefetch = input.knob("prefetch"))
+      stored.value.getDefiningOp<tile::LoadOp>().setPrefetch(prefetch);
+    Val b = k.forDot(stored, type);
+    return k.wrap(tile::DotOp::create(k.b, acc.type(), a.value, b.value, acc.value,
+                                      /*transpose_b=*/false, /*paired=*/group == 2));
+  };
   auto multiply = [&](Val from, int64_t count, Val acc) {
+    if (panel)
+      return multiplyPacked(from, count, acc);
     int64_t extent = input.dotDepth(count, count, type);
     Val a = k.forDot(
         k.loadRaw(x, m0 * rowStride + from, {rowStride, 1}, {rows, count}, {m, extent}), type);

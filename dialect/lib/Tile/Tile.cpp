@@ -87,7 +87,14 @@ LogicalResult DotOp::verify() {
            << a.getElementType() << " and " << b.getElementType();
   int64_t m = a.getDimSize(0), k = a.getDimSize(1);
   int64_t bk = b.getDimSize(getTransposeB() ? 1 : 0), n = b.getDimSize(getTransposeB() ? 0 : 1);
-  if (bk != k)
+  if (getPaired()) {
+    if (getTransposeB())
+      return emitOpError("expected paired or transpose_b, got both");
+    int64_t lines = (k + 1) / 2;
+    if (bk != lines || n % 2 != 0)
+      return emitOpError("expected ") << lines << " rows of pairs in b, got " << bk << "x" << n;
+    n /= 2;
+  } else if (bk != k)
     return emitOpError("expected ") << k << " as inner extent of b, like a, got " << bk;
   if (c.getDimSize(0) != m || c.getDimSize(1) != n)
     return emitOpError("expected an accumulator of ")

@@ -181,3 +181,19 @@ func.func @iotaType() {
   %0 = tile.iota 0 : tensor<8xf32>
   return
 }
+
+// -----
+
+func.func @dotPairedLines(%a: tensor<4x7xbf16>, %b: tensor<3x32xbf16>, %c: tensor<4x16xf32>) {
+  // expected-error@+1 {{'tile.dot' op expected 4 rows of pairs in b, got 3x32}}
+  %0 = tile.dot %a, %b paired, %c : tensor<4x7xbf16>, tensor<3x32xbf16>, tensor<4x16xf32>
+  return
+}
+
+// -----
+
+func.func @dotPairedTransposed(%a: tensor<4x8xbf16>, %b: tensor<32x4xbf16>, %c: tensor<4x16xf32>) {
+  // expected-error@+1 {{'tile.dot' op expected paired or transpose_b, got both}}
+  %0 = tile.dot %a, %b transpose_b paired, %c : tensor<4x8xbf16>, tensor<32x4xbf16>, tensor<4x16xf32>
+  return
+}

@@ -194,6 +194,10 @@ private:
 
   LogicalResult planDots() {
     WalkResult result = kernel.walk([&](tile::DotOp dot) {
+      if (dot.getPaired()) {
+        dot.emitOpError("expected b as rows of k, got pairs, which only the host takes");
+        return WalkResult::interrupt();
+      }
       int64_t m = shapeOf(dot.getA())[0], k = shapeOf(dot.getA())[1];
       int64_t n = shapeOf(dot.getResult())[1];
       unsigned bKDim = dot.getTransposeB() ? 1 : 0;

@@ -52,7 +52,9 @@ void HostEmitter::emitDot(tile::DotOp dot) {
   auto inPlace = destinationInPlace(dot, result);
   TileBuffer into = inPlace ? *inPlace : allocate(extent.rows, extent.columns, b.getF32Type());
   bool packed = transposed.contains(dot.getB()) || columnPairs.contains(dot.getB());
-  if (dot.getTransposeB() && !packed)
+  if (isStreamed(dot))
+    emitPanelKernel(dot, into);
+  else if (dot.getTransposeB() && !packed)
     emitInnerKernel(dot, into);
   else if (takesPairs(dot))
     emitPairKernel(dot, into);

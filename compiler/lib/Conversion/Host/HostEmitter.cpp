@@ -94,6 +94,9 @@ LogicalResult HostEmitter::emitOp(Operation *op) {
     return success();
   }
   if (auto dot = dyn_cast<tile::DotOp>(op)) {
+    if (dot.getPaired() && !isStreamed(dot))
+      return dot.emitOpError("expected pairs that are loaded in whole rows, of a multiple of ")
+             << lanes << " columns";
     emitDot(dot);
     return success();
   }

@@ -110,6 +110,11 @@ private:
   using ResultBlock =
       std::function<void(mlir::Value, int64_t, mlir::Value, llvm::ArrayRef<int64_t>)>;
   void forResultBlocks(Extent extent, const ResultBlock &body);
+
+  // Products whose b is streamed from memory (HostPanelDot.cpp)
+  bool isStreamed(tile::DotOp dot) const;
+  void emitPanelKernel(tile::DotOp dot, const TileBuffer &into);
+
   /// An operand of a product as f32.
   mlir::Value evaluateF32(mlir::Value tile, mlir::Value row, mlir::Value column, int64_t width);
   /// body(start, size) for blocks of \`step\` over [0, count), then one smaller block.

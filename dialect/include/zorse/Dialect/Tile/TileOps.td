@@ -69,10 +69,11 @@ def Tile_LoadOp : Tile_Op<"load", [AttrSizedOperandSegments, MemoryEffects<[MemR
     result[i,j] = i < valid[0] && j < valid[1] ? buffer[offset + i*strides[0] + j*strides[1]] : 0
     ```
     Elements outside `valid` are not touched in memory. A rank-1 tile has one stride and one bound.
-    Without `valid` the whole tile lies inside the buffer.
+    Without `valid` the whole tile lies inside the buffer. `prefetch` is a hint: a product that
+    streams this tile from memory may ask for the lines so many bytes ahead.
 
     Constraints: C1. as many strides as the rank (1 or 2). C2. no or as many bounds as the rank.
-    C3. the element types agree.
+    C3. the element types agree. C4. prefetch is not negative.
 
     Example:
     ```mlir
@@ -82,7 +83,8 @@ def Tile_LoadOp : Tile_Op<"load", [AttrSizedOperandSegments, MemoryEffects<[MemR
     Available on: host, AMD.
   }];
   let arguments = (ins Tile_Buffer:$buffer, Index:$offset, Variadic<Index>:$strides,
-                       Variadic<Index>:$valid);
+                       Variadic<Index>:$valid,
+                       OptionalAttr<ConfinedAttr<I64Attr, [IntNonNegative]>>:$prefetch);
   let results = (outs Tile_Tile:$result);
   let assemblyFormat = [{
     $buffer `[` $offset `]` `strides` `(` $strides `)` (`valid` `(` $valid^ `)`)?
@@ -149,19 +151,26 @@ def Tile_DotOp : Tile_Op<"dot", [Pure, AllTypesMatch<["accumulator", "result"]>]
     ```
     Products and sums in f32. Operands are loads or staged tiles, of one float type.
 
+    With `paired`, b holds two values of k side by side, as an instruction that multiplies pairs
+    wants them: it has ceil(K / 2) rows of 2 N columns and b[k / 2, 2 n + k % 2] stands for b[k, n].
+    If K is odd the last of each pair counts as zero, whatever lies there. It must be a load.
+
     Constraints: C1. rank 2 and matching extents. C2. a and b have the same element type.
+    C3. paired excludes transpose_b.
 
     Example:
     ```mlir
     %s = tile.dot %q, %k transpose_b, %zero
         : tensor<32x192xbf16>, tensor<64x192xbf16>, tensor<32x64xf32>
     ```
-    Available on: host, AMD (matrix instructions: M and N multiples of 16, K of the instruction's k).
+    Available on: host, AMD (matrix instructions: M and N multiples of 16, K of the instruction's k;
+    not paired).
   }];
-  let arguments = (ins Tile_Float:$a, Tile_Float:$b, Tile_F32:$accumulator, UnitAttr:$transpose_b);
+  let arguments = (ins Tile_Float:$a, Tile_Float:$b, Tile_F32:$accumulator, UnitAttr:$transpose_b,
+                       UnitAttr:$paired);
   let results = (outs Tile_F32:$result);
   let assemblyFormat = [{
-    $a `,` $b (`transpose_b` $transpose_b^)? `,` $accumulator attr-dict
+    $a `,` $b (`transpose_b` $transpose_b^)? (`paired` $paired^)? `,` $accumulator attr-dict
     `:` type($a) `,` type($b) `,` type($accumulator)
   }];
   let hasVerifier = 1;

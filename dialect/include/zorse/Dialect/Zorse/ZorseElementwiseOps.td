@@ -34,7 +34,8 @@ def Zorse_EmbedOp : Zorse_Op<"embed"> {
   let description = [{
     Formula: out[t,:] = table[ids[t],:]
 
-    Constraints: zorse_c1 to zorse_c5.
+    Constraints, besides zorse_c1 to zorse_c5:
+    * embed_c1: panel must be 0 or a multiple of 16.
 
     Example:
     ```mlir

@@ -16,6 +16,7 @@ def Zorse_LinearOp : Zorse_Op<"linear"> {
 
     Constraints, besides zorse_c1 to zorse_c5:
     * linear_c1: row_stride must be at least in_features.
+    * linear_c2: panel must be 0 or a multiple of 16.
 
     Example:
     ```mlir
