@@ -98,4 +98,47 @@ TEST(Reference, ScanOfARunIsItsSteps) {
   expectNear(scan.get("state"), state, 1e-5);
 }
 
+// The fused op rounds where the separate ones write to memory, so nothing may differ.
+TEST(Reference, Mamba2StepIsItsParts) {
+  for (const char *types : {R"("dtype":"bf16")", R"("dtype":"f16")", R"("dtype":"f32")"}) {
+    SCOPED_TRACE(types);
+    const Sizes sizes = {{"tokens", 3}, {"num_slots", 4}};
+    auto launch = [&](const char *kind, const std::string &fields, const Sizes &at) {
+      return Launch(std::string(R"({"op":")") + kind + R"(",)" + fields + "," + types + "}", at);
+    };
+    const std::string heads = R"("num_heads":4,"num_kv_heads":2,"head_dim":6,"d_state":5)";
+    Launch step = launch("mamba2_step",
+                         heads + R"(,"d_conv":3,"row_stride":100,"z_offset":1,"x_offset":30,)" +
+                             R"("dt_offset":80,"state_dtype":"f32","eps":0.01)",
+                         sizes);
+    Launch conv = launch("causal_conv1d_update",
+                         R"("conv_dim":42,"d_conv":3,"x_stride":100,"x_offset":30)", sizes);
+    Launch ssm = launch("ssm_update",
+                        heads + R"(,"dt_stride":100,"dt_offset":80,"state_dtype":"f32")", sizes);
+    Launch norm = launch("gated_rmsnorm",
+                         R"("num_groups":4,"group_size":6,"z_stride":100,"z_offset":1,"eps":0.01)",
+                         {{"tokens", 3}});
+    conv.put("x", step.get("projected"));
+    conv.put("weight", step.get("conv_weight"));
+    conv.put("bias", step.get("conv_bias"));
+    for (Launch *part : {&conv, &ssm})
+      part->put("slots", step.get("slots"));
+    conv.put("conv_state", step.get("conv_state"));
+    conv.run();
+    ssm.put("xbc", conv.get("out"));
+    ssm.put("dt", step.get("projected"));
+    for (const char *same : {"a_log", "dt_bias", "d", "state"})
+      ssm.put(same, step.get(same));
+    ssm.run();
+    norm.put("y", ssm.get("y"));
+    norm.put("z", step.get("projected"));
+    norm.put("weight", step.get("norm_weight"));
+    norm.run();
+    step.run();
+    expectNear(step.get("conv_state"), conv.get("conv_state"), 0);
+    expectNear(step.get("state"), ssm.get("state"), 0);
+    expectNear(step.get("out"), norm.get("out"), 0);
+  }
+}
+
 } // namespace

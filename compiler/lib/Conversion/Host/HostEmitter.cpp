@@ -84,6 +84,8 @@ LogicalResult HostEmitter::emitOp(Operation *op) {
     scalars[id] = programIds[id.getDim()];
     return success();
   }
+  if (takeIntoRows(op))
+    return success();
   if (auto store = dyn_cast<tile::StoreOp>(op)) {
     freezeLoadsBefore(store);
     emitStore(store);
@@ -112,7 +114,7 @@ LogicalResult HostEmitter::emitOp(Operation *op) {
     return op->emitError("this op has no place in a tile program for the host");
   Value result = op->getResult(0);
   if (isTile(result)) {
-    if (needsBuffer(op)) {
+    if (needsBuffer(op) && !startRows(op)) {
       Extent extent = extentOf(result);
       auto inPlace = destinationInPlace(op, result);
       TileBuffer into = inPlace
@@ -322,6 +324,13 @@ void HostEmitter::forColumns(int64_t columns, const std::function<void(Value, in
     body(index(done), lanes);
   if (done < columns)
     body(index(done), columns - done);
+}
+
+void HostEmitter::forLine(int64_t columns, const std::function<void(Value, int64_t)> &body) {
+  if (columns > unrolledVectors * lanes)
+    return forColumns(columns, body);
+  for (int64_t column = 0; column < columns; column += lanes)
+    body(index(column), std::min(lanes, columns - column));
 }
 
 } // namespace zorse::host

@@ -79,6 +79,19 @@ private:
   /// The loop-carried buffer that `result` may be computed into directly, if any.
   std::optional<TileBuffer> destinationInPlace(mlir::Operation *op, mlir::Value result);
 
+  // Matrices that are read row by row (HostRows.cpp)
+  struct RowGroup {
+    mlir::Operation *maker;
+    llvm::SmallVector<mlir::Operation *> readers; ///< stores and row sums, in their order
+  };
+  bool collectRowReaders(mlir::Value tile, mlir::Block *block,
+                         llvm::SmallVectorImpl<mlir::Operation *> &readers) const;
+  /// Whether the matrix that `op` makes is left to its readers; they are then emitted together.
+  bool startRows(mlir::Operation *op);
+  /// Whether `op` is one of those readers; emits all at the last of them.
+  bool takeIntoRows(mlir::Operation *op);
+  void emitRows(const RowGroup &group);
+
   // Formulas (HostFormula.cpp)
   /// Elements [column, column + width) of a row, as a vector; width 0 gives one scalar.
   mlir::Value evaluate(mlir::Value tile, mlir::Value row, mlir::Value column, int64_t width);
@@ -87,7 +100,12 @@ private:
   /// The buffer of a tile, made now if it is still a formula.
   TileBuffer bufferOf(mlir::Value tile);
   void emitStore(tile::StoreOp store);
+  void storeRow(tile::StoreOp store, mlir::Value row);
+  /// The bound of the rows that are stored, where it may be less than the tile has.
+  mlir::Value rowLimitOf(tile::StoreOp store);
   void emitReduce(tile::ReduceOp reduce);
+  /// The combined elements of one row.
+  mlir::Value reduceRow(tile::ReduceOp reduce, mlir::Value row);
 
   // Packing for products (HostStage.cpp)
   void emitStage(tile::StageOp stage);
@@ -160,6 +178,12 @@ private:
   void forRows(mlir::Value count, const std::function<void(mlir::Value)> &body);
   /// body(column, width) over vectors of a row, the last one narrower.
   void forColumns(int64_t columns, const std::function<void(mlir::Value, int64_t)> &body);
+  /// The same without a loop if the row is short: addresses that are numbers let a buffer that
+  /// only such code touches live in registers.
+  void forLine(int64_t columns, const std::function<void(mlir::Value, int64_t)> &body);
+
+  /// Rows of at most so many vectors are written out, without a loop.
+  static constexpr int64_t unrolledVectors = 16;
 
   mlir::func::FuncOp source;
   const TargetDesc &target;
@@ -176,6 +200,7 @@ private:
       rowPairs; ///< staged bf16 tiles as i32, pairs of neighbours in a column
   llvm::DenseMap<mlir::Value, TileBuffer> columnPairs; ///< the same of the transposed tile
   llvm::MapVector<mlir::Value, TileBuffer> carried;    ///< loop arguments
+  std::optional<RowGroup> rows; ///< whose readers are still to come
 };
 
 } // namespace zorse::host

@@ -198,142 +198,160 @@ TileBuffer HostEmitter::bufferOf(Value tile) {
 }
 
 void HostEmitter::emitStore(tile::StoreOp store) {
+  Value rowCount = index(extentOf(store.getValue()).rows);
+  if (Value limit = rowLimitOf(store))
+    rowCount = arith::MinSIOp::create(b, rowCount, limit);
+  forRows(rowCount, [&](Value row) { storeRow(store, row); });
+}
+
+Value HostEmitter::rowLimitOf(tile::StoreOp store) {
+  auto type = cast<RankedTensorType>(store.getValue().getType());
+  if (store.getValid().empty() || type.getRank() != 2)
+    return {};
+  auto rows = constantIndex(store.getValid().front());
+  return rows && *rows >= type.getDimSize(0) ? Value() : scalarOf(store.getValid().front());
+}
+
+void HostEmitter::storeRow(tile::StoreOp store, Value row) {
   Value tile = store.getValue();
   Extent extent = extentOf(tile);
-  bool matrix = cast<RankedTensorType>(tile.getType()).getRank() == 2;
   Type element = elementOf(tile);
-  Value rowCount = index(extent.rows), columnLimit;
+  Value columnLimit;
   if (!store.getValid().empty()) {
     auto columns = constantIndex(store.getValid().back());
     if (!columns || *columns < extent.columns)
       columnLimit = scalarOf(store.getValid().back());
-    auto rows = constantIndex(store.getValid().front());
-    if (matrix && (!rows || *rows < extent.rows))
-      rowCount = arith::MinSIOp::create(b, rowCount, scalarOf(store.getValid().front()));
   }
   auto constantStride = constantIndex(store.getStrides().back());
   bool contiguous = constantStride && *constantStride == 1;
   Type pointer = LLVM::LLVMPointerType::get(b.getContext());
-  forRows(rowCount, [&](Value row) {
-    Value rowOffset = scalarOf(store.getOffset());
-    if (matrix)
-      rowOffset = arith::AddIOp::create(
-          b, rowOffset, arith::MulIOp::create(b, row, scalarOf(store.getStrides().front())));
-    forColumns(extent.columns, [&](Value column, int64_t width) {
-      Value value = evaluate(tile, row, column, width);
-      Value scaled =
-          contiguous
-              ? column
-              : arith::MulIOp::create(b, column, scalarOf(store.getStrides().back())).getResult();
-      Value offset = arith::AddIOp::create(b, rowOffset, scaled);
-      Value wide = arith::IndexCastOp::create(b, b.getI64Type(), offset);
-      Value at = LLVM::GEPOp::create(b, pointer, element, scalarOf(store.getBuffer()),
-                                     ArrayRef<LLVM::GEPArg>{wide});
-      if (contiguous && !columnLimit) {
-        storeVector(value, at);
-        return;
-      }
-      Value mask;
-      auto maskType = VectorType::get({width}, b.getI1Type());
-      if (columnLimit) {
-        mask = lanesBelow(b, column, columnLimit, width);
-      } else {
-        mask = arith::ConstantOp::create(b, SplatElementsAttr::get(maskType, true));
-      }
-      if (contiguous) {
-        storeMasked(value, at, mask, /*scattered=*/false);
-        return;
-      }
-      Value lanes64 = stridedLanes(b, scalarOf(store.getStrides().back()), width);
-      Value addresses = LLVM::GEPOp::create(b, VectorType::get({width}, pointer), element, at,
-                                            ArrayRef<LLVM::GEPArg>{lanes64});
-      storeMasked(value, addresses, mask, /*scattered=*/true);
-    });
-  });
+  Value rowOffset = scalarOf(store.getOffset());
+  if (cast<RankedTensorType>(tile.getType()).getRank() == 2)
+    rowOffset = arith::AddIOp::create(
+        b, rowOffset, arith::MulIOp::create(b, row, scalarOf(store.getStrides().front())));
+  auto put = [&](Value column, int64_t width) {
+    Value value = evaluate(tile, row, column, width);
+    Value scaled =
+        contiguous
+            ? column
+            : arith::MulIOp::create(b, column, scalarOf(store.getStrides().back())).getResult();
+    Value offset = arith::AddIOp::create(b, rowOffset, scaled);
+    Value wide = arith::IndexCastOp::create(b, b.getI64Type(), offset);
+    Value at = LLVM::GEPOp::create(b, pointer, element, scalarOf(store.getBuffer()),
+                                   ArrayRef<LLVM::GEPArg>{wide});
+    if (contiguous && !columnLimit) {
+      storeVector(value, at);
+      return;
+    }
+    Value mask;
+    auto maskType = VectorType::get({width}, b.getI1Type());
+    if (columnLimit) {
+      mask = lanesBelow(b, column, columnLimit, width);
+    } else {
+      mask = arith::ConstantOp::create(b, SplatElementsAttr::get(maskType, true));
+    }
+    if (contiguous) {
+      storeMasked(value, at, mask, /*scattered=*/false);
+      return;
+    }
+    Value lanes64 = stridedLanes(b, scalarOf(store.getStrides().back()), width);
+    Value addresses = LLVM::GEPOp::create(b, VectorType::get({width}, pointer), element, at,
+                                          ArrayRef<LLVM::GEPArg>{lanes64});
+    storeMasked(value, addresses, mask, /*scattered=*/true);
+  };
+  forLine(extent.columns, put);
+}
+
+static Value combined(ImplicitLocOpBuilder &b, tile::ReduceKind kind, Value a, Value c) {
+  bool integer = getElementTypeOrSelf(a.getType()).isInteger(32);
+  switch (kind) {
+  case tile::ReduceKind::Add:
+    return integer ? arith::AddIOp::create(b, a, c).getResult()
+                   : arith::AddFOp::create(b, a, c).getResult();
+  case tile::ReduceKind::Max:
+    return integer ? arith::MaxSIOp::create(b, a, c).getResult()
+                   : arith::MaxNumFOp::create(b, a, c).getResult();
+  case tile::ReduceKind::Min:
+    return integer ? arith::MinSIOp::create(b, a, c).getResult()
+                   : arith::MinNumFOp::create(b, a, c).getResult();
+  }
+  llvm_unreachable("every kind is handled");
+}
+
+static vector::CombiningKind combiningKind(tile::ReduceKind kind, bool integer) {
+  if (kind == tile::ReduceKind::Add)
+    return vector::CombiningKind::ADD;
+  if (kind == tile::ReduceKind::Max)
+    return integer ? vector::CombiningKind::MAXSI : vector::CombiningKind::MAXNUMF;
+  return integer ? vector::CombiningKind::MINSI : vector::CombiningKind::MINNUMF;
 }
 
 void HostEmitter::emitReduce(tile::ReduceOp reduce) {
   Value tile = reduce.getValue();
   Extent extent = extentOf(tile);
-  Type element = elementOf(tile);
-  bool integer = element.isInteger(32);
-  auto combine = [&](Value a, Value c) -> Value {
-    switch (reduce.getKind()) {
-    case tile::ReduceKind::Add:
-      return integer ? arith::AddIOp::create(b, a, c).getResult()
-                     : arith::AddFOp::create(b, a, c).getResult();
-    case tile::ReduceKind::Max:
-      return integer ? arith::MaxSIOp::create(b, a, c).getResult()
-                     : arith::MaxNumFOp::create(b, a, c).getResult();
-    case tile::ReduceKind::Min:
-      return integer ? arith::MinSIOp::create(b, a, c).getResult()
-                     : arith::MinNumFOp::create(b, a, c).getResult();
-    }
-    llvm_unreachable("every kind is handled");
-  };
-  auto kind = reduce.getKind() == tile::ReduceKind::Add ? vector::CombiningKind::ADD
-              : reduce.getKind() == tile::ReduceKind::Max
-                  ? (integer ? vector::CombiningKind::MAXSI : vector::CombiningKind::MAXNUMF)
-                  : (integer ? vector::CombiningKind::MINSI : vector::CombiningKind::MINNUMF);
-  TileBuffer into = allocate(1, extentOf(reduce.getResult()).columns, element);
-
-  if (reduce.getDim() == 0) {
-    forColumns(extent.columns, [&](Value column, int64_t width) {
-      Value first = evaluate(tile, index(0), column, width);
-      if (extent.rows > 1) {
-        auto loop =
-            scf::ForOp::create(b, index(1), index(extent.rows), index(1), ValueRange{first});
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToEnd(loop.getBody());
-        Value next = evaluate(tile, loop.getInductionVar(), column, width);
-        scf::YieldOp::create(b, ValueRange{combine(loop.getRegionIterArg(0), next)});
-        first = loop.getResult(0);
-      }
-      storeVector(first, address(into, Value(), column));
-    });
+  TileBuffer into = allocate(1, extentOf(reduce.getResult()).columns, elementOf(tile));
+  if (reduce.getDim() == 1) {
+    forRows(index(extent.rows),
+            [&](Value row) { storeVector(reduceRow(reduce, row), address(into, Value(), row)); });
     buffers[reduce.getResult()] = into;
     return;
   }
-
-  // Along the columns: some vectors in parallel to hide the latency of the addition, then a tree.
-  forRows(index(extent.rows), [&](Value row) {
-    int64_t whole = extent.columns / lanes, chains = std::min<int64_t>(whole, 4);
-    Value total;
-    auto add = [&](Value vector) {
-      Value number = vector::ReductionOp::create(b, kind, vector, arith::FastMathFlags::reassoc);
-      total = total ? combine(total, number) : number;
-    };
-    int64_t done = 0;
-    if (chains > 0) {
-      SmallVector<Value> partial;
-      for (int64_t chain = 0; chain < chains; ++chain)
-        partial.push_back(evaluate(tile, row, index(chain * lanes), lanes));
-      int64_t step = chains * lanes;
-      done = extent.columns / step * step;
-      if (done > step) {
-        auto loop = scf::ForOp::create(b, index(step), index(done), index(step), partial);
-        OpBuilder::InsertionGuard guard(b);
-        b.setInsertionPointToEnd(loop.getBody());
-        SmallVector<Value> next;
-        for (int64_t chain = 0; chain < chains; ++chain)
-          next.push_back(
-              combine(loop.getRegionIterArg(chain),
-                      evaluate(tile, row, plus(loop.getInductionVar(), chain * lanes), lanes)));
-        scf::YieldOp::create(b, next);
-        partial.assign(loop.getResults().begin(), loop.getResults().end());
-      }
-      for (; done + lanes <= extent.columns; done += lanes)
-        partial[0] = combine(partial[0], evaluate(tile, row, index(done), lanes));
-      Value all = partial[0];
-      for (size_t chain = 1; chain < partial.size(); ++chain)
-        all = combine(all, partial[chain]);
-      add(all);
+  forColumns(extent.columns, [&](Value column, int64_t width) {
+    Value first = evaluate(tile, index(0), column, width);
+    if (extent.rows > 1) {
+      auto loop = scf::ForOp::create(b, index(1), index(extent.rows), index(1), ValueRange{first});
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToEnd(loop.getBody());
+      Value next = evaluate(tile, loop.getInductionVar(), column, width);
+      scf::YieldOp::create(
+          b, ValueRange{combined(b, reduce.getKind(), loop.getRegionIterArg(0), next)});
+      first = loop.getResult(0);
     }
-    if (done < extent.columns)
-      add(evaluate(tile, row, index(done), extent.columns - done));
-    storeVector(total, address(into, Value(), row));
+    storeVector(first, address(into, Value(), column));
   });
   buffers[reduce.getResult()] = into;
+}
+
+// Some vectors in parallel to hide the latency of the addition, then a tree.
+Value HostEmitter::reduceRow(tile::ReduceOp reduce, Value row) {
+  Value tile = reduce.getValue();
+  int64_t columns = extentOf(tile).columns, whole = columns / lanes;
+  auto combine = [&](Value a, Value c) { return combined(b, reduce.getKind(), a, c); };
+  auto at = [&](Value column) { return evaluate(tile, row, column, lanes); };
+  auto kind = combiningKind(reduce.getKind(), elementOf(tile).isInteger(32));
+  Value total;
+  auto add = [&](Value vector) {
+    Value number = vector::ReductionOp::create(b, kind, vector, arith::FastMathFlags::reassoc);
+    total = total ? combine(total, number) : number;
+  };
+  if (whole > 0) {
+    int64_t chains = std::min<int64_t>(whole, 4), step = chains * lanes;
+    SmallVector<Value> partial;
+    for (int64_t chain = 0; chain < chains; ++chain)
+      partial.push_back(at(index(chain * lanes)));
+    int64_t done = step;
+    if (whole > unrolledVectors) {
+      done = columns / step * step;
+      auto loop = scf::ForOp::create(b, index(step), index(done), index(step), partial);
+      OpBuilder::InsertionGuard guard(b);
+      b.setInsertionPointToEnd(loop.getBody());
+      SmallVector<Value> next;
+      for (int64_t chain = 0; chain < chains; ++chain)
+        next.push_back(
+            combine(loop.getRegionIterArg(chain), at(plus(loop.getInductionVar(), chain * lanes))));
+      scf::YieldOp::create(b, next);
+      partial.assign(loop.getResults().begin(), loop.getResults().end());
+    }
+    for (int64_t chain = 0; done + lanes <= columns; done += lanes, ++chain)
+      partial[chain % chains] = combine(partial[chain % chains], at(index(done)));
+    Value all = partial[0];
+    for (size_t chain = 1; chain < partial.size(); ++chain)
+      all = combine(all, partial[chain]);
+    add(all);
+  }
+  if (whole * lanes < columns)
+    add(evaluate(tile, row, index(whole * lanes), columns - whole * lanes));
+  return total;
 }
 
 } // namespace zorse::host
