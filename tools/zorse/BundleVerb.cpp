@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "Bundle.h"
+#include "BundleWriter.h"
 #include "DatabaseChoice.h"
 #include "Verbs.h"
 

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "Bundle.h"
+#include "BundleWriter.h"
 
 #include "zorse/desc/StrictJson.h"
 #include "zorse/dispatch/Dispatcher.h"
@@ -247,7 +247,8 @@ static Result<std::map<std::string, std::string>> makeFacts(const ModelPlan &mad
                                                             const BundleCounts &counts,
                                                             const std::string &compilerRevision) {
   Result<std::string> ops =
-      hashOfOps(made.config, made.dtype, std::max(made.engine.passTokens, made.engine.numSlots));
+      hashOfOps(made.config, {made.dtype, target},
+                std::max(made.engine.passTokens, made.engine.numSlots));
   if (!ops)
     return ops.takeError();
   std::filesystem::path folder = std::filesystem::path(made.modelDir).lexically_normal();

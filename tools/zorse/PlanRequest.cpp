@@ -161,7 +161,7 @@ Result<ModelPlan> makeModelPlan(const PlanArguments &arguments, const TargetDesc
   auto add = [&](const Scenario &scenario) -> Status {
     const EngineStep step{scenario.kind == Scenario::Kind::Decode, scenario.batch,
                           scenario.context};
-    Result<std::vector<OpUse>> listed = listUses(made.config, made.dtype, step, made.engine);
+    Result<std::vector<OpUse>> listed = listUses(made.config, {made.dtype, target}, step, made.engine);
     if (!listed)
       return listed.takeError();
     for (const OpUse &use : *listed)
@@ -184,32 +184,6 @@ Result<ModelPlan> makeModelPlan(const PlanArguments &arguments, const TargetDesc
     return plan.takeError();
   made.plan = plan.take();
   return made;
-}
-
-Result<std::vector<std::string>> opsOfModel(const ModelConfig &config, DType dtype,
-                                            int64_t passTokens) {
-  OpListOptions options;
-  options.decodeBatches = {1};
-  // A prompt of more than one token also gathers the row whose logits are wanted.
-  options.prefillTokens = {2};
-  options.passTokens = passTokens;
-  Result<std::vector<OpDesc>> listed = listOps(config, dtype, options);
-  if (!listed)
-    return listed.takeError();
-  std::set<std::string> ops;
-  for (const OpDesc &op : *listed)
-    ops.insert(op.canonicalJson());
-  return std::vector<std::string>(ops.begin(), ops.end());
-}
-
-Result<std::string> hashOfOps(const ModelConfig &config, DType dtype, int64_t passTokens) {
-  Result<std::vector<std::string>> ops = opsOfModel(config, dtype, passTokens);
-  if (!ops)
-    return ops.takeError();
-  std::string all;
-  for (const std::string &op : *ops)
-    all += op + "\n";
-  return hashText(all).hex();
 }
 
 } // namespace zorse::tool

@@ -46,10 +46,4 @@ Result<ModelPlan> makeModelPlan(const PlanArguments &arguments, const TargetDesc
 /// The type of activations: --dtype, else that of the checkpoint.
 Result<DType> chooseDType(const std::string &text, const std::string &modelDir);
 
-/// One hash for all ops of a model, static fields only.
-Result<std::string> hashOfOps(const ModelConfig &config, DType dtype, int64_t passTokens);
-/// The distinct ops of a model, canonical JSON, sorted.
-Result<std::vector<std::string>> opsOfModel(const ModelConfig &config, DType dtype,
-                                            int64_t passTokens);
-
 } // namespace zorse::tool

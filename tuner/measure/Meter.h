@@ -20,7 +20,7 @@
 
 #include "measure/Environment.h"
 #include "measure/OperandCopies.h"
-#include "measure/Statistics.h"
+#include "zorse/tuner/Statistics.h"
 
 #include "zorse/desc/Measurement.h"
 #include "zorse/tuner/Laboratory.h"

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "model/HostPeaks.h"
+#include "zorse/tuner/HostPeaks.h"
 
 #include <algorithm>
 #include <chrono>

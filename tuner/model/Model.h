@@ -45,7 +45,7 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "model/HostPeaks.h"
+#include "zorse/tuner/HostPeaks.h"
 
 #include "zorse/desc/CodeObject.h"
 #include "zorse/desc/Measurement.h"

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "measure/Statistics.h"
+#include "zorse/tuner/Statistics.h"
 
 #include <algorithm>
 #include <cmath>

@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "Bundle.h"
+#include "zorse/bundle/Bundle.h"
 
 #include "zorse/desc/StrictJson.h"
 #include "zorse/dispatch/Dispatcher.h"
@@ -14,7 +14,7 @@
 #include <fmt/format.h>
 #include <set>
 
-namespace zorse::tool {
+namespace zorse {
 
 static Error notSound(const std::string &path, std::string_view fault) {
   return {ErrorCode::Database,
@@ -87,7 +87,7 @@ Result<CodeObject> Bundle::otherCode(const KernelRecord &winner) const {
   return std::move(**code);
 }
 
-Status Bundle::checkFor(const ModelConfig &config, DType dtype, int64_t passTokens,
+Status Bundle::checkFor(const ModelConfig &config, const OpTypes &types, int64_t passTokens,
                         const TargetDesc &target) const {
   const std::string path = opened->path();
   if (fact(fact::arch) != target.arch)
@@ -95,11 +95,11 @@ Status Bundle::checkFor(const ModelConfig &config, DType dtype, int64_t passToke
                  fmt::format("{} was made for {}, this device is {}; make one with `zorse bundle "
                              "--target {}`",
                              path, fact(fact::arch), target.arch, target.arch)};
-  if (fact(fact::dtype) != name(dtype))
+  if (fact(fact::dtype) != name(types.dtype))
     return usageError(fmt::format("{} was made for activations of {}, found {}; run with --dtype "
                                   "{}",
-                                  path, fact(fact::dtype), name(dtype), fact(fact::dtype)));
-  Result<std::vector<std::string>> ops = opsOfModel(config, dtype, passTokens);
+                                  path, fact(fact::dtype), name(types.dtype), fact(fact::dtype)));
+  Result<std::vector<std::string>> ops = opsOfModel(config, types, passTokens);
   if (!ops)
     return ops.takeError();
   std::set<std::string> here;
@@ -184,4 +184,30 @@ Result<std::map<std::string, int64_t>> Bundle::origins() const {
   return counts;
 }
 
-} // namespace zorse::tool
+Result<std::vector<std::string>> opsOfModel(const ModelConfig &config, const OpTypes &types,
+                                            int64_t passTokens) {
+  OpListOptions options;
+  options.decodeBatches = {1};
+  // A prompt of more than one token also gathers the row whose logits are wanted.
+  options.prefillTokens = {2};
+  options.passTokens = passTokens;
+  Result<std::vector<OpDesc>> listed = listOps(config, types, options);
+  if (!listed)
+    return listed.takeError();
+  std::set<std::string> ops;
+  for (const OpDesc &op : *listed)
+    ops.insert(op.canonicalJson());
+  return std::vector<std::string>(ops.begin(), ops.end());
+}
+
+Result<std::string> hashOfOps(const ModelConfig &config, const OpTypes &types, int64_t passTokens) {
+  Result<std::vector<std::string>> ops = opsOfModel(config, types, passTokens);
+  if (!ops)
+    return ops.takeError();
+  std::string all;
+  for (const std::string &op : *ops)
+    all += op + "\n";
+  return hashText(all).hex();
+}
+
+} // namespace zorse

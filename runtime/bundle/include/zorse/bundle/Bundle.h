@@ -14,11 +14,17 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
-#include "PlanRequest.h"
-
+#include "zorse/db/Database.h"
 #include "zorse/db/Trust.h"
+#include "zorse/dispatch/Dispatcher.h"
+#include "zorse/hybrid/OpList.h"
 
-namespace zorse::tool {
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace zorse {
 
 /// What a bundle is made for: the rows of its manifest.
 namespace fact {
@@ -43,7 +49,7 @@ public:
 
   /// Whether it can run this model here. Errors: Usage for another model or dtype, Device for
   /// another architecture, Database for code that nobody trusted has signed.
-  Status checkFor(const ModelConfig &config, DType dtype, int64_t passTokens,
+  Status checkFor(const ModelConfig &config, const OpTypes &types, int64_t passTokens,
                   const TargetDesc &target) const;
   /// The kernel for an op that has no tuned one. The miss handler of a dispatcher.
   Result<CodeObject> untuned(const OpDesc &op, const Sizes &sizes, const TargetDesc &target) const;
@@ -66,39 +72,11 @@ private:
   std::vector<KernelRecord> rows;
 };
 
-/// A kernel that the databases lack: the code of a winner, or the defaults at the op's sizes.
-struct LackedKernel {
-  OpDesc op; ///< at its tuning point
-  std::optional<KernelRecord> winner;
-};
+/// The distinct ops that a model launches in passes of up to `passTokens` tokens, canonical JSON,
+/// sorted; static fields only.
+Result<std::vector<std::string>> opsOfModel(const ModelConfig &config, const OpTypes &types,
+                                            int64_t passTokens);
+/// One hash for all of them.
+Result<std::string> hashOfOps(const ModelConfig &config, const OpTypes &types, int64_t passTokens);
 
-/// Makes what the databases lack.
-class BundleCompiler {
-public:
-  virtual ~BundleCompiler() = default;
-  /// Compiles these ahead, together. What fails is told by the calls below.
-  virtual Status prepare(const std::vector<LackedKernel> &kernels) = 0;
-  virtual Result<CodeObject> make(const OpDesc &op) = 0;
-  virtual Result<CodeObject> makeAgain(const OpDesc &op, const KernelRecord &winner) = 0;
-};
-
-struct BundleCounts {
-  int64_t tuned = 0, nearest = 0, defaults = 0; ///< buckets of the plan
-  int64_t rebuilt = 0;                          ///< winners whose code was not there
-  int64_t differing = 0;                        ///< of these, other code than was measured
-  std::vector<std::string> notes;               ///< winners that were passed over, and why
-  int64_t kernels = 0;                          ///< with code
-  int64_t signedCode = 0;
-  std::string contentHash;
-};
-
-/// Writes a bundle, all of it or nothing: for each bucket what `run` would launch on `device` (as
-/// in Measurement::device; empty: on any). A winner without code is built again; if that gives
-/// other code than was measured, its row stays as it is and the code gets a row without a time.
-/// `compiler` may be null; then a bucket that needs it is an error. `key` may be null.
-Result<BundleCounts> writeBundle(const std::string &path, const ModelPlan &plan,
-                                 const TargetDesc &target, Database &from, std::string_view device,
-                                 BundleCompiler *compiler, const std::string &compilerRevision,
-                                 const SigningKey *key);
-
-} // namespace zorse::tool
+} // namespace zorse
