@@ -143,6 +143,7 @@ static int runTool(int argc, char **argv) {
   addWorker(app, tool);
 #endif
   addRun(app, tool);
+  addBench(app, tool);
   addBundle(app, tool);
   addDb(app, tool);
   addEval(app, tool);

@@ -17,6 +17,7 @@ void addSlurm(CLI::App &app, Tool &tool);
 void addTune(CLI::App &app, Tool &tool);
 void addWorker(CLI::App &app, Tool &tool);
 #endif
+void addBench(CLI::App &app, Tool &tool);
 void addBundle(CLI::App &app, Tool &tool);
 void addCheckpoint(CLI::App &app, Tool &tool);
 void addDb(CLI::App &app, Tool &tool);

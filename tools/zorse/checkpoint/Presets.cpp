@@ -110,6 +110,8 @@ std::vector<Preset> makePresets() {
       xEcoMla("smollm-135m-kv16", smolLM135M, {{16, 400}}, "training settings only"),
       xEcoMla("smollm-360m-kv48", smolLM360M, {{48, 800}}, "training settings only"),
 
+      mambaInLlama("1b-0.50", llama1B, every(llama1B, 2, 1),
+                   "nothing published; for comparisons at the width of 1B"),
       mambaInLlama("3b-0.50", llama3B, every(llama3B, 2, 1), "Llama3.2-Mamba2-3B-distill"),
       mambaInLlama("8b-0.50", llama8B, every(llama8B, 2, 1), "Llama3.1-Mamba2-8B-distill"),
       mambaInLlama("8b-0.75", llama8BShort, every(llama8BShort, 4, 3), "Mamba2InLlama_0_75"),
