@@ -7,13 +7,14 @@ JOBS ?= $(shell nproc)
 CTEST = ctest --test-dir build --output-on-failure -j $(JOBS)
 LLVM_BIN = /usr/lib/llvm-22/bin
 
-.PHONY: help setup build demo test test-slow bench asan format tidy clean
+.PHONY: help setup build demo test test-slow bench throughput asan format tidy clean
 
 help:
 	@echo "make demo       build everything, tune a small model's kernels, let it write a story"
 	@echo "make test       build and run all tests but the slow ones"
 	@echo "make test-slow  build and run the slow ones"
 	@echo "make bench      our kernels beside oneDNN and PyTorch; ARGS='--suite linear --format json'"
+	@echo "make throughput Zebra, MambaInLlama and Llama side by side, by the protocol of the papers"
 	@echo "make build      binaries in build/bin"
 	@echo "make asan       all but the slow tests under address and undefined behaviour sanitizers"
 	@echo "make setup      install what is missing of scripts/packages.txt"
@@ -43,6 +44,11 @@ bench: setup
 	@cmake --preset release -DZORSE_BUILD_BENCH=ON
 	@cmake --build build -j $(JOBS) --target zorse-bench
 	@build/bin/zorse-bench $(ARGS)
+
+throughput: setup
+	@cmake --preset release
+	@cmake --build build -j $(JOBS) --target zorse
+	@bench/throughput/throughput.sh build/bin/zorse build/throughput $(ARGS)
 
 asan: setup
 	@cmake --preset asan
