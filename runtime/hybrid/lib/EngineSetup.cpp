@@ -71,11 +71,12 @@ OpTypes Engine::State::opTypes() const {
   types.state = *options.stateDType;
   types.pageSize = options.pageSize;
   types.numPages = options.numPages;
+  types.panel = model.panel();
   return types;
 }
 
 Status Engine::State::prepareKernels() {
-  const int64_t passTokens = options.prefillChunk + options.numSlots;
+  const int64_t passTokens = std::max(options.prefillChunk, options.numSlots);
   Result<ModelOps> ops = describeOps(model.config(), opTypes(), passTokens);
   if (!ops)
     return ops.takeError();
@@ -106,8 +107,7 @@ Status Engine::State::prepareKernels() {
                              .out = get(o->out)};
     else if (const MambaOps *o = std::get_if<MambaOps>(&layer.mixer))
       to.mixer = PreparedMamba{.in = get(o->in),
-                               .convUpdate = get(o->convUpdate),
-                               .ssmUpdate = get(o->ssmUpdate),
+                               .step = get(o->step),
                                .conv = get(o->conv),
                                .scan = get(o->scan),
                                .norm = get(o->norm),
@@ -143,7 +143,7 @@ Status Engine::State::grow(DeviceTensor &tensor, int64_t elements, size_t bytesE
 
 Status Engine::State::allocateActivations() {
   const ModelConfig &config = model.config();
-  const int64_t tokens = options.prefillChunk + options.numSlots; // of one pass
+  const int64_t tokens = std::max(options.prefillChunk, options.numSlots);
   const int64_t sequenceCount = options.numSlots;
   Widths widths;
   for (const LayerConfig &layer : config.layers)

@@ -106,16 +106,15 @@ void expandCache(Engine::State &e, Launcher &run, const Pass &pass, const MlaMix
   if (e.paged()) {
     size.tokens = pass.cuContext.back();
     run.run(k.gather, {at(e.inputs.cacheRows), at(cache.latent), at(a.latents)}, size);
-    run.run(k.expandCache, {at(a.latents), at(w.kvB), at(a.expanded)}, size);
+    run.run(k.expandCache, {at(a.latents), w.expandAddress(), at(a.expanded)}, size);
     return;
   }
-  const uint64_t slotBytes =
-      static_cast<uint64_t>(e.options.maxLen) * cache.latent.widthBytes();
+  const uint64_t slotBytes = static_cast<uint64_t>(e.options.maxLen) * cache.latent.widthBytes();
   const int64_t width = m.numKvHeads * (m.qkNopeHeadDim + m.vHeadDim);
   for (size_t s = 0; s < pass.slots.size(); ++s) {
     size.tokens = pass.contextLens[s];
     run.run(k.expandCache,
-            {at(cache.latent) + static_cast<uint64_t>(pass.slots[s]) * slotBytes, at(w.kvB),
+            {at(cache.latent) + static_cast<uint64_t>(pass.slots[s]) * slotBytes, w.expandAddress(),
              rowOf(e, a.expanded, pass.cuContext[s], width)},
             size);
   }
@@ -167,30 +166,25 @@ void runMamba(Engine::State &e, Launcher &run, const Pass &pass, const MambaMixe
   const PassInputs &in = e.inputs;
   const TokenInputs token(in, pass);
   run(k.in, {at(a.normed), at(w.in), at(a.projected)}); // [T, h] -> [T, z x B C dt]
-  if (pass.decodeRows > 0) {
-    run.run(k.convUpdate,
-            {at(a.projected), at(w.convWeight), at(w.convBias), token.slots, at(cache.conv),
-             at(a.convolved)},
-            run.decode); // -> [D, x B C]
-    run.run(k.ssmUpdate,
-            {at(a.convolved), at(a.projected), at(w.aLog), at(w.dtBias), at(w.d), token.slots,
-             at(cache.ssm), at(a.scanned)},
-            run.decode); // -> [D, d_inner]
-  }
+  if (pass.decodeRows > 0)
+    run.run(k.step,
+            {at(a.projected), at(w.convWeight), at(w.convBias), at(w.aLog), at(w.dtBias), at(w.d),
+             at(w.norm), token.slots, at(cache.conv), at(cache.ssm), at(a.mixed)},
+            run.decode); // -> [D, d_inner], convolved, scanned, gated by z and normed
   if (pass.prompts() > 0) {
     const int64_t d = pass.decodeRows;
     const uint64_t projected = rowOf(e, a.projected, d, m.projectedWidth());
-    const uint64_t convolved = rowOf(e, a.convolved, d, m.convDim());
     run.run(k.conv,
             {projected, at(w.convWeight), at(w.convBias), at(in.cuSeqlens), at(in.slots),
-             at(cache.conv), convolved},
+             at(cache.conv), at(a.convolved)},
             run.prompts); // -> [T - D, x B C]
     run.run(k.scan,
-            {convolved, projected, at(w.aLog), at(w.dtBias), at(w.d), at(in.cuSeqlens),
-             at(in.slots), at(cache.ssm), rowOf(e, a.scanned, d, m.dInner())},
+            {at(a.convolved), projected, at(w.aLog), at(w.dtBias), at(w.d), at(in.cuSeqlens),
+             at(in.slots), at(cache.ssm), at(a.scanned)},
             run.prompts); // -> [T - D, d_inner]
+    run.run(k.norm, {at(a.scanned), projected, at(w.norm), rowOf(e, a.mixed, d, m.dInner())},
+            run.prompts); // gated by z
   }
-  run(k.norm, {at(a.scanned), at(a.projected), at(w.norm), at(a.mixed)}); // gated by z
   run(k.out, {at(a.mixed), at(w.out), at(a.x), at(a.x)}); // x += [T, d_inner] -> [T, h]
 }
 
@@ -231,8 +225,7 @@ Status uploadInputs(Device &device, const PassInputs &inputs, const Pass &pass) 
     perToken.insert(perToken.end(), row->begin(), row->end());
     perToken.resize(perToken.size() + static_cast<size_t>(tokenRow(pass.tokens())) - row->size());
   }
-  if (Status status = uploadInts(device, inputs.perToken, perToken);
-      !status || pass.prompts() == 0)
+  if (Status status = uploadInts(device, inputs.perToken, perToken); !status || pass.prompts() == 0)
     return status;
   const std::pair<const DeviceTensor *, const std::vector<int32_t> *> all[] = {
       {&inputs.wanted, &pass.wanted},

@@ -6,9 +6,10 @@
 //===----------------------------------------------------------------------===//
 #include "zorse/hybrid/Generator.h"
 
+#include "Continuation.h"
+
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <chrono>
 
 namespace zorse {
@@ -23,8 +24,9 @@ double secondsSince(Clock::time_point begin) {
 
 /// A prompt on its way; its slot is closed with it.
 struct Row {
-  Row(Engine &engine, const SamplingOptions &options, size_t index)
-      : engine(engine), sampler(options, index) {}
+  Row(Engine &engine, const std::vector<int32_t> &prompt, const GenerateOptions &options,
+      size_t index)
+      : engine(engine), it(engine.model(), prompt, options, index) {}
   Row(const Row &) = delete;
   ~Row() {
     if (slot >= 0)
@@ -32,29 +34,11 @@ struct Row {
   }
 
   Engine &engine;
-  Sampler sampler;
+  Continuation it;
   int32_t slot = -1;
   bool running = true;
-  std::vector<int32_t> seen; ///< prompt and output
-  std::unique_ptr<TextStream> text;
+  Continuation::OnToken onToken;
 };
-
-/// The next token of each row of logits.
-Result<std::vector<int32_t>> choose(Engine &engine, const std::vector<Row *> &rows,
-                                    const SamplingOptions &sampling) {
-  // Plain greedy stays on the device: only the ids come back.
-  if (sampling.temperature == 0 && sampling.repetitionPenalty == 1)
-    return engine.argmax();
-  Result<std::vector<float>> logits = engine.logits();
-  if (!logits)
-    return logits.takeError();
-  const size_t vocab = logits->size() / rows.size();
-  std::vector<int32_t> ids;
-  for (size_t i = 0; i < rows.size(); ++i)
-    ids.push_back(
-        rows[i]->sampler.sample(std::span(*logits).subspan(i * vocab, vocab), rows[i]->seen));
-  return ids;
-}
 
 } // namespace
 
@@ -89,81 +73,56 @@ Result<GenerateResult> generate(Engine &engine, const std::vector<std::vector<in
         fmt::format("maxNewTokens: expected at least 0, found {}", options.maxNewTokens));
   if (prompts.empty())
     return usageError("expected at least one prompt");
-  const ModelConfig &config = engine.model().config();
-  const Tokenizer &tokenizer = engine.model().tokenizer();
-  const int64_t maxLen = engine.options().maxLen;
-
   GenerateResult result;
   std::vector<std::unique_ptr<Row>> all;
   std::vector<Engine::Run> runs;
   for (const std::vector<int32_t> &prompt : prompts) {
-    Row &row = *all.emplace_back(std::make_unique<Row>(engine, options.sampling, all.size()));
+    const size_t index = all.size();
+    Row &row = *all.emplace_back(std::make_unique<Row>(engine, prompt, options, index));
+    if (callback)
+      row.onToken = [&callback, index](int32_t id, std::string_view text) {
+        return callback(index, id, text);
+      };
     Result<int32_t> slot = engine.open();
     if (!slot)
       return slot.takeError();
     row.slot = *slot;
-    row.seen = prompt;
-    row.text = std::make_unique<TextStream>(tokenizer, prompt);
-    result.rows.emplace_back().promptIds = prompt;
     result.prefillTokens += static_cast<int64_t>(prompt.size());
-    runs.push_back({row.slot, prompt});
+    runs.push_back({.slot = row.slot, .tokens = prompt});
   }
 
   Clock::time_point begin = Clock::now();
   if (Status status = engine.prefill(runs); !status)
     return status.takeError();
-  if (options.keepPromptLogits) {
-    Result<std::vector<float>> logits = engine.logits();
-    if (!logits)
-      return logits.takeError();
-    const size_t vocab = static_cast<size_t>(config.vocabSize);
-    for (size_t i = 0; i < result.rows.size(); ++i)
-      result.rows[i].lastPromptLogits.assign(
-          logits->begin() + static_cast<std::ptrdiff_t>(i * vocab),
-          logits->begin() + static_cast<std::ptrdiff_t>((i + 1) * vocab));
-  }
+  if (options.keepPromptLogits)
+    for (size_t i = 0; i < all.size(); ++i) {
+      Result<std::vector<float>> logits = engine.logits(static_cast<int64_t>(i), 1);
+      if (!logits)
+        return logits.takeError();
+      all[i]->it.row.lastPromptLogits = logits.take();
+    }
 
   // Takes the next token of every running row; a row that ends leaves the batch.
-  auto stop = [&](size_t i, StopReason reason) {
-    all[i]->running = false;
-    result.rows[i].stop = reason;
-  };
-  auto accept = [&](size_t i, int32_t id) {
-    Row &row = *all[i];
-    GeneratedRow &out = result.rows[i];
-    const bool ends = std::find(config.eosTokenIds.begin(), config.eosTokenIds.end(), id) !=
-                      config.eosTokenIds.end();
-    if (ends && !options.ignoreEos)
-      return stop(i, StopReason::EndOfSequence);
-    row.seen.push_back(id);
-    out.outputIds.push_back(id);
-    const std::string fresh = row.text->push(id);
-    if (callback && !callback(i, id, fresh))
-      return stop(i, StopReason::Cancelled);
-    if (static_cast<int64_t>(out.outputIds.size()) >= options.maxNewTokens)
-      return stop(i, StopReason::MaxTokens);
-    if (engine.length(row.slot) >= maxLen)
-      return stop(i, StopReason::CacheFull);
-  };
   auto advance = [&]() -> Status {
+    std::vector<Continuation *> going;
     std::vector<Row *> rows;
-    std::vector<size_t> indices;
-    for (size_t i = 0; i < all.size(); ++i)
-      if (all[i]->running) {
-        rows.push_back(all[i].get());
-        indices.push_back(i);
+    for (const auto &row : all)
+      if (row->running) {
+        rows.push_back(row.get());
+        going.push_back(&row->it);
       }
-    Result<std::vector<int32_t>> ids = choose(engine, rows, options.sampling);
+    Result<std::vector<int32_t>> ids = chooseTokens(engine, going);
     if (!ids)
       return ids.takeError();
-    for (size_t i = 0; i < indices.size(); ++i)
-      accept(indices[i], (*ids)[i]);
+    for (size_t i = 0; i < rows.size(); ++i)
+      rows[i]->running = !rows[i]->it.accept((*ids)[i], engine.length(rows[i]->slot),
+                                             engine.options().maxLen, rows[i]->onToken);
     return Status::success();
   };
 
   if (options.maxNewTokens == 0)
-    for (size_t i = 0; i < all.size(); ++i)
-      stop(i, StopReason::MaxTokens);
+    for (const auto &row : all)
+      row->running = !row->it.stop(StopReason::MaxTokens);
   else if (Status status = advance(); !status)
     return status.takeError();
   result.prefillSeconds = secondsSince(begin);
@@ -174,7 +133,7 @@ Result<GenerateResult> generate(Engine &engine, const std::vector<std::vector<in
     for (const auto &row : all)
       if (row->running) {
         slots.push_back(row->slot);
-        tokens.push_back(row->seen.back());
+        tokens.push_back(row->it.tokens().back());
       }
     if (slots.empty())
       break;
@@ -185,11 +144,9 @@ Result<GenerateResult> generate(Engine &engine, const std::vector<std::vector<in
       return status.takeError();
   }
   result.decodeSeconds = secondsSince(begin);
-  for (size_t i = 0; i < all.size(); ++i) {
-    result.rows[i].text = tokenizer.decode(result.rows[i].outputIds);
-    const std::string rest = all[i]->text->finish();
-    if (callback && !rest.empty())
-      callback(i, -1, rest);
+  for (const auto &row : all) {
+    row->it.finish(row->onToken);
+    result.rows.push_back(std::move(row->it.row));
   }
   return result;
 }

@@ -22,7 +22,8 @@ class OpMaker {
 public:
   explicit OpMaker(const OpTypes &types)
       : dtypeName(zorse::name(types.dtype)), cacheName(zorse::name(types.cache)),
-        stateName(zorse::name(types.state)) {}
+        stateName(zorse::name(types.state)), pageSize(types.pageSize), numPages(types.numPages),
+        panel(types.panel) {}
 
   OpDesc make(std::string_view kind, Fields fields) {
     fields.try_emplace("dtype", dtypeName);
@@ -44,11 +45,13 @@ public:
     return make("linear", {{"in_features", in},
                            {"out_features", out},
                            {"residual", residual},
-                           {"row_stride", rowStride ? rowStride : in}});
+                           {"row_stride", rowStride ? rowStride : in},
+                           {"panel", panel}});
   }
 
   std::optional<Error> fault;
   const std::string dtypeName, cacheName, stateName;
+  const int64_t pageSize, numPages, panel;
 };
 
 MlaOps describeMla(OpMaker &maker, const MlaMixer &m, int64_t h) {
@@ -62,7 +65,8 @@ MlaOps describeMla(OpMaker &maker, const MlaMixer &m, int64_t h) {
     ops.qA = maker.linear(h, m.qLoraRank);
   ops.qB = maker.linear(m.qLoraRank ? m.qLoraRank : h, m.numHeads * (dn + dr));
   ops.kvA = maker.linear(h, r + dr);
-  const Fields cached = heads({{"qk_rope_head_dim", dr}, {"cache_dtype", maker.cacheName}});
+  const Fields cached = heads(
+      {{"qk_rope_head_dim", dr}, {"cache_dtype", maker.cacheName}, {"page_size", maker.pageSize}});
   ops.ropeAppend = maker.make("mla_rope_append", cached);
   ops.absorb = maker.make(
       "mla_absorb",
@@ -70,16 +74,22 @@ MlaOps describeMla(OpMaker &maker, const MlaMixer &m, int64_t h) {
   ops.decode = maker.make("mla_decode", cached);
   ops.expand =
       maker.make("mla_expand", heads({{"num_kv_heads", m.numKvHeads}, {"v_head_dim", dv}}));
+  if (maker.pageSize)
+    ops.gather = maker.make("embed", {{"vocab_size", maker.numPages * maker.pageSize},
+                                      {"hidden_size", r + dr},
+                                      {"dtype", maker.cacheName}});
   ops.expandCache = maker.make("linear", {{"in_features", r},
                                           {"out_features", m.numKvHeads * (dn + dv)},
                                           {"row_stride", r + dr},
                                           {"dtype", maker.cacheName},
                                           {"weight_dtype", maker.dtypeName},
-                                          {"out_dtype", maker.dtypeName}});
+                                          {"out_dtype", maker.dtypeName},
+                                          {"panel", maker.panel}});
   ops.prefill = maker.make("mla_prefill", heads({{"num_kv_heads", m.numKvHeads},
                                                  {"qk_rope_head_dim", dr},
                                                  {"v_head_dim", dv},
-                                                 {"cache_dtype", maker.cacheName}}));
+                                                 {"cache_dtype", maker.cacheName},
+                                                 {"page_size", maker.pageSize}}));
   ops.out = maker.linear(m.numHeads * dv, h, true);
   return ops;
 }
@@ -99,8 +109,16 @@ MambaOps describeMamba(OpMaker &maker, const MambaMixer &m, int64_t h) {
                        {"state_dtype", maker.stateName}};
   MambaOps ops;
   ops.in = maker.linear(h, width);
-  ops.convUpdate = maker.make("causal_conv1d_update", conv);
-  ops.ssmUpdate = maker.make("ssm_update", scan);
+  ops.step = maker.make("mamba2_step", {{"num_heads", m.numHeads},
+                                        {"num_kv_heads", m.numKvHeads},
+                                        {"head_dim", m.headDim},
+                                        {"d_state", m.dState},
+                                        {"d_conv", m.dConv},
+                                        {"row_stride", width},
+                                        {"x_offset", m.dInner()},
+                                        {"dt_offset", width - m.numHeads},
+                                        {"state_dtype", maker.stateName},
+                                        {"eps", m.normEps}});
   ops.conv = maker.make("causal_conv1d", conv);
   ops.scan = maker.make("ssd_scan", scan);
   ops.norm = maker.make("gated_rmsnorm", {{"num_groups", m.numHeads},
@@ -115,7 +133,8 @@ GqaOps describeGqa(OpMaker &maker, const GqaMixer &m, int64_t h) {
   const Fields heads = {{"num_heads", m.numHeads},
                         {"num_kv_heads", m.numKvHeads},
                         {"head_dim", m.headDim},
-                        {"cache_dtype", maker.cacheName}};
+                        {"cache_dtype", maker.cacheName},
+                        {"page_size", maker.pageSize}};
   GqaOps ops;
   ops.qkv = maker.linear(h, m.qkvWidth());
   ops.ropeAppend = maker.make("gqa_rope_append", heads);
@@ -128,7 +147,8 @@ GqaOps describeGqa(OpMaker &maker, const GqaMixer &m, int64_t h) {
 /// Collects (op, tuning point) pairs in order of first use, each once, and counts them.
 class OpCollector {
 public:
-  OpCollector(const OpListOptions &options) : options(options) {}
+  OpCollector(const OpListOptions &options, const OpTypes &types)
+      : options(options), numPages(types.numPages) {}
 
   /// One pass through the model: `rows` of its tokens get logits.
   void addPass(const ModelOps &ops, int64_t tokens, int64_t batch, bool decode, int64_t rows) {
@@ -153,7 +173,8 @@ private:
                        {"context", context},
                        {"max_len", std::max(options.maxLen, context)},
                        {"max_positions", std::max(options.maxLen, context)},
-                       {"num_slots", std::max(options.numSlots, batch)}};
+                       {"num_slots", std::max(options.numSlots, batch)},
+                       {"num_pages", std::max<int64_t>(numPages, 1)}};
     Sizes point;
     for (const SizeSpec *size : op.sizes())
       point[size->name] = all.at(size->name);
@@ -176,15 +197,19 @@ private:
         for (const OpDesc *op : {&mla->absorb, &mla->decode, &mla->expand})
           add(*op, tokens, batch);
       } else {
+        if (hasOp(mla->gather))
+          add(mla->gather, context, batch);
         add(mla->expandCache, context, batch);
         add(mla->prefill, tokens, batch);
       }
       add(mla->out, tokens, batch);
     } else if (const MambaOps *mamba = std::get_if<MambaOps>(&layer.mixer)) {
       add(mamba->in, tokens, batch);
-      add(decode ? mamba->convUpdate : mamba->conv, tokens, batch);
-      add(decode ? mamba->ssmUpdate : mamba->scan, tokens, batch);
-      add(mamba->norm, tokens, batch);
+      if (decode)
+        add(mamba->step, tokens, batch);
+      else
+        for (const OpDesc *op : {&mamba->conv, &mamba->scan, &mamba->norm})
+          add(*op, tokens, batch);
       add(mamba->out, tokens, batch);
     } else if (const GqaOps *gqa = std::get_if<GqaOps>(&layer.mixer)) {
       add(gqa->qkv, tokens, batch);
@@ -198,22 +223,40 @@ private:
 
   static bool hasOp(const OpDesc &op) { return !op.canonicalJson().empty(); }
   const OpListOptions &options;
+  const int64_t numPages;
   std::map<std::string, size_t> places;
 };
 
+/// The pool that an engine makes if nobody says how large.
+OpTypes withPool(OpTypes types, const OpListOptions &options) {
+  if (types.pageSize && !types.numPages)
+    types.numPages = options.numSlots * ((options.maxLen + types.pageSize - 1) / types.pageSize);
+  return types;
+}
+
 } // namespace
+
+int64_t weightPanel(const TargetDesc &target) {
+  // Two vectors of AVX-512 or four of AVX2: eight rows of results beside them fill the registers,
+  // and narrow products still divide among the threads.
+  return target.isHost() ? 32 : 0;
+}
 
 Result<ModelOps> describeOps(const ModelConfig &config, const OpTypes &types, int64_t passTokens) {
   OpMaker maker(types);
   const int64_t h = config.hiddenSize;
   ModelOps ops;
-  ops.embed = maker.make("embed", {{"vocab_size", config.vocabSize}, {"hidden_size", h}});
+  ops.embed = maker.make(
+      "embed", {{"vocab_size", config.vocabSize}, {"hidden_size", h}, {"panel", maker.panel}});
   ops.gather = maker.make("embed", {{"vocab_size", passTokens}, {"hidden_size", h}});
   ops.finalNorm = maker.norm(h, config.finalNormEps, true);
   // Logits stay f32: rounding them to a 16-bit type makes ties that argmax would decide by chance.
   ops.head = maker.make(
       "linear",
-      {{"in_features", h}, {"out_features", config.vocabSize}, {"out_dtype", std::string("f32")}});
+      {{"in_features", h},
+       {"out_features", config.vocabSize},
+       {"out_dtype", std::string("f32")},
+       {"panel", maker.panel}});
   ops.argmax =
       maker.make("argmax", {{"vocab_size", config.vocabSize}, {"dtype", std::string("f32")}});
   for (const LayerConfig &layer : config.layers) {
@@ -238,10 +281,12 @@ Result<ModelOps> describeOps(const ModelConfig &config, const OpTypes &types, in
 
 Result<std::vector<OpDesc>> listOps(const ModelConfig &config, const OpTypes &types,
                                     const OpListOptions &options) {
-  Result<ModelOps> ops = describeOps(config, types, options.passTokens);
+  const OpTypes pooled = withPool(types, options);
+  Result<ModelOps> ops =
+      describeOps(config, pooled, std::max(options.passTokens, options.numSlots));
   if (!ops)
     return ops.takeError();
-  OpCollector collector(options);
+  OpCollector collector(options, pooled);
   for (int64_t batch : options.decodeBatches) {
     collector.context = options.context;
     collector.addPass(*ops, batch, batch, true, batch);
@@ -264,10 +309,12 @@ Result<std::vector<OpUse>> listUses(const ModelConfig &config, const OpTypes &ty
   if (step.context < 1 || step.context > options.maxLen)
     return usageError(fmt::format("a step has 1 to {} tokens of context, found {}", options.maxLen,
                                   step.context));
-  Result<ModelOps> ops = describeOps(config, types, std::max(options.passTokens, options.numSlots));
+  const OpTypes pooled = withPool(types, options);
+  Result<ModelOps> ops =
+      describeOps(config, pooled, std::max(options.passTokens, options.numSlots));
   if (!ops)
     return ops.takeError();
-  OpCollector collector(options);
+  OpCollector collector(options, pooled);
   if (step.decode) {
     collector.context = step.context;
     collector.addPass(*ops, step.batch, step.batch, true, step.batch);

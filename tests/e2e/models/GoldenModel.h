@@ -9,6 +9,7 @@
 #include "zorse/hybrid/Engine.h"
 #include "zorse/hybrid/Safetensors.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,6 +40,8 @@ struct EngineSetup {
   Device &device;
   Dispatcher &dispatcher;
   DType dtype = DType::F32;
+  int64_t pageSize = 0;                        ///< of the caches, in every check
+  std::optional<DType> cache = {}, state = {}; ///< their types, likewise
 };
 
 /// Greedy continuations of all golden prompts in one ragged batch: 64 ids and the text.
@@ -50,6 +53,15 @@ void checkTrace(const std::string &model, EngineSetup setup, double tolerance);
 /// Prompts taken in pieces of several sizes, and token by token through decode steps, give the
 /// logits of one long prefill.
 void checkPieces(const std::string &model, EngineSetup setup, double tolerance);
+/// Steps that mix pieces of prompts with single tokens of other sequences at random give the logits
+/// of each sequence alone.
+void checkMixedSteps(const std::string &model, EngineSetup setup, double tolerance);
+/// An f32 model whose caches are in other types (of `setup`), against f32 caches. The first layer
+/// of the rounded kind holds the f32 values rounded once. Along the golden path every rounded layer
+/// adds at most 80 unit roundoffs to the error of the logits: keys and values are off by one each,
+/// the layers after it may double that, and logits reach 20. The token that the run chooses is
+/// behind the golden one by no more than twice the error seen. `largest` is the largest error.
+void checkCacheTypes(const std::string &model, EngineSetup setup, double &largest);
 /// Decode steps that are recorded and replayed give the logits of plain ones bit by bit, with as
 /// many launches, over a ragged batch that shrinks and contexts that pass powers of two.
 void checkGraphs(const std::string &model, EngineSetup setup);

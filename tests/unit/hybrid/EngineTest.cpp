@@ -4,7 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 //===----------------------------------------------------------------------===//
-#include "ReferenceDevice.h"
+#include "EngineFixture.h"
 #include "ScratchFolder.h"
 
 #include "zorse/hybrid/Generator.h"
@@ -20,36 +20,7 @@
 namespace zorse {
 namespace {
 
-std::string golden(const std::string &model) {
-  return std::string(ZORSE_SOURCE_DIR) + "/tests/golden/" + model;
-}
-
-std::string messageOf(const Status &status) { return status ? "" : status.error().message; }
-
-class EngineTest : public testing::Test {
-protected:
-  void SetUp() override {
-    auto loaded = Model::load(golden("zebra-stories-260k"), *device, {.dtype = DType::F32});
-    ASSERT_TRUE(loaded) << loaded.error().message;
-    model = loaded.take();
-  }
-
-  std::unique_ptr<Engine> create(EngineOptions options) {
-    auto engine = Engine::create(*model, dispatcher, options);
-    EXPECT_TRUE(engine) << (engine ? "" : engine.error().message);
-    return engine.take();
-  }
-
-  std::vector<int32_t> prompt(const std::string &text) { return *model->tokenizer().encode(text); }
-
-  std::unique_ptr<Device> device = createReferenceDevice();
-  Dispatcher dispatcher{*device, nullptr, [this](const OpDesc &op, const Sizes &sizes) {
-                          asked.insert(op.canonicalJson());
-                          return describeAsCode(op, device->target());
-                        }};
-  std::set<std::string> asked; ///< every op that the engine needed
-  std::unique_ptr<Model> model;
-};
+class EngineTest : public EngineFixture {};
 
 TEST_F(EngineTest, SlotsAreGivenAndTakenBack) {
   auto engine = create({.numSlots = 2, .maxLen = 16});
@@ -251,15 +222,15 @@ TEST_F(EngineTest, MisuseIsNamed) {
   auto prefill = [&](std::vector<Engine::Run> runs) { return messageOf(engine->prefill(runs)); };
   EXPECT_EQ(prefill({{0, two}}), "slot 0 is not open; open() gives one of 2 slots");
   const int32_t slot = *engine->open();
-  EXPECT_EQ(engine->logits().error().message, "there are no logits before the first prefill");
-  EXPECT_EQ(engine->argmax().error().message, "there are no logits before the first prefill");
+  EXPECT_EQ(engine->logits().error().message, "there are no logits before the first step");
+  EXPECT_EQ(engine->argmax().error().message, "there are no logits before the first step");
   EXPECT_EQ(prefill({{slot, five}}),
             "slot 0 would reach 5 tokens, but its cache holds 4; raise maxLen");
   EXPECT_EQ(prefill({{slot, bad}}), "token id 512 is out of range: [0, 511]");
   EXPECT_EQ(prefill({{slot, none}}), "a run needs at least one token");
-  EXPECT_EQ(prefill({{slot, two}, {slot, two}}), "slot 0 is in two runs of one prefill");
+  EXPECT_EQ(prefill({{slot, two}, {slot, two}}), "slot 0 is in two runs of one step");
   EXPECT_EQ(messageOf(engine->decodeStep(std::vector<int32_t>{0, 0}, two)),
-            "slot 0 is twice in one step");
+            "slot 0 is in two runs of one step");
   EXPECT_EQ(messageOf(engine->decodeStep(std::vector<int32_t>{0}, two)),
             "expected one token for each of at least one slot, found 1 slots and 2 tokens");
   EXPECT_EQ(engine->readCache(0, "ssm", 0).error().message,

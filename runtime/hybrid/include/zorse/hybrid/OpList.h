@@ -7,19 +7,28 @@
 #pragma once
 
 #include "zorse/desc/OpDesc.h"
+#include "zorse/desc/TargetDesc.h"
 #include "zorse/hybrid/ModelConfig.h"
 
 namespace zorse {
 
-/// Types and layouts of what the kernels of a model work on. A DType alone: everything has it.
+/// Columns of a panel in which a model's weights are packed on this target; 0: rows as stored.
+int64_t weightPanel(const TargetDesc &target);
+
+/// Types and layouts of what the kernels of a model work on. A DType alone: everything has it, and
+/// weights are rows.
 struct OpTypes {
   OpTypes(DType dtype) : dtype(dtype), cache(dtype), state(dtype) {}
+  /// With weights as a model on this target has them.
+  OpTypes(DType dtype, const TargetDesc &target) : OpTypes(dtype) { panel = weightPanel(target); }
 
   DType dtype;          ///< weights and activations
   DType cache;          ///< latents, keys and values
   DType state;          ///< SSM states between steps
   int64_t pageSize = 0; ///< tokens of a page of the caches; 0: a slot's rows are contiguous
-  int64_t panel = 0;    ///< columns of a packed panel of a weight; 0: rows as they are stored
+  /// Pages of the pool, for describeOps(); the lists below fill in 0 as EngineOptions does.
+  int64_t numPages = 0;
+  int64_t panel = 0; ///< columns of a packed panel of a weight; 0: rows as they are stored
 };
 
 /// The ops of one layer; which ones are set depends on the mixer.
@@ -28,17 +37,17 @@ struct MlaOps {
   OpDesc kvA;                    ///< linear h -> r + dr
   OpDesc ropeAppend;             ///< mla_rope_append
   OpDesc absorb, decode, expand; ///< one new token for each sequence
+  OpDesc gather;                 ///< embed over a paged cache: its rows side by side; else absent
   OpDesc expandCache;            ///< linear r -> K (dn + dv), rows of the latent cache
   OpDesc prefill;                ///< mla_prefill
   OpDesc out;                    ///< linear, residual
 };
 
 struct MambaOps {
-  OpDesc in;                    ///< linear h -> z, x, B, C, dt
-  OpDesc convUpdate, ssmUpdate; ///< one new token for each sequence
-  OpDesc conv, scan;            ///< runs of tokens
-  OpDesc norm;                  ///< gated_rmsnorm
-  OpDesc out;                   ///< linear, residual
+  OpDesc in;               ///< linear h -> z, x, B, C, dt
+  OpDesc step;             ///< mamba2_step, one new token for each sequence
+  OpDesc conv, scan, norm; ///< causal_conv1d, ssd_scan, gated_rmsnorm: runs of tokens
+  OpDesc out;              ///< linear, residual
 };
 
 struct GqaOps {
