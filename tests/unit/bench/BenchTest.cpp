@@ -212,6 +212,8 @@ TEST(BenchComparison, SaysWhereThePublishedRatioAppears) {
   const std::string text = formatComparison(TableFormat::Markdown, here);
   EXPECT_THAT(text, HasSubstr("At least the published 2.6 times over MambaInLlama (of 2.6 to 3.8) "
                               "appears at: batch 48, context 32768."));
+  EXPECT_THAT(text, HasSubstr("as many tokens/s as mamba, the least at batch 1, context 1024, the "
+                              "most at batch 48, context 32768 (measured)."));
   EXPECT_THAT(text, HasSubstr("Model: with a large batch at context 32768"));
 
   Comparison small = comparison({{1, 1024}, {48, 32768}});
@@ -224,7 +226,7 @@ TEST(BenchComparison, SaysWhereThePublishedRatioAppears) {
                                "in any measured cell."));
   EXPECT_THAT(other, HasSubstr("Nor does the lower end of the revised 1.4 to 3.3 times."));
   EXPECT_THAT(other, HasSubstr("Not here: batch 48, context 32768 (needs 7 bytes); bytes would "
-                               "allow 3."));
+                               "allow 5.04 times there."));
 }
 
 TEST(BenchComparison, Formats) {

@@ -85,9 +85,14 @@ static void explainOne(const Comparison &comparison, size_t other,
     return;
   }
   const auto &cells = comparison.cells[0];
-  sentences.push_back(fmt::format(
-      "{} makes {:.2f} ({}) to {:.2f} times ({}) as many tokens/s as {} (measured).", mine.name,
-      worst, place(cells[worstCell]), best, place(cells[bestCell]), theirs.name));
+  sentences.push_back(
+      worstCell == bestCell
+          ? fmt::format("{} makes {:.2f} times as many tokens/s as {} at {} (measured).", mine.name,
+                        best, theirs.name, place(cells[bestCell]))
+          : fmt::format("{} makes {:.2f} to {:.2f} times as many tokens/s as {}, the least at {}, "
+                        "the most at {} (measured).",
+                        mine.name, worst, best, theirs.name, place(cells[worstCell]),
+                        place(cells[bestCell])));
   if (isMambaInLlama) {
     auto listed = [&](const std::vector<size_t> &where) {
       std::string text;
@@ -110,16 +115,15 @@ static void explainOne(const Comparison &comparison, size_t other,
                                           "at: {}.",
                                           revisedLow, revisedLow, revisedHigh, listed(revised)));
   }
-  const ComparedCell &low = cells[worstCell], &high = cells[bestCell];
-  sentences.push_back(fmt::format(
-      "Why: at {} weights are {:.0f} % of the bytes of a step of {} and {:.0f} % of {}, and both "
-      "read nearly the same weights, so bytes alone allow {:.2f} times; at {} they are {:.0f} % "
-      "and {:.0f} %, and bytes allow {:.2f} times.",
-      place(low), 100 * weightShare(mine, low.batch, low.context), mine.name,
-      100 * weightShare(theirs, low.batch, low.context), theirs.name,
-      comparison.bytesRatio(other, worstCell), place(high),
-      100 * weightShare(mine, high.batch, high.context),
-      100 * weightShare(theirs, high.batch, high.context), comparison.bytesRatio(other, bestCell)));
+  std::string why;
+  for (size_t i : worstCell == bestCell ? std::vector{bestCell} : std::vector{worstCell, bestCell})
+    why += fmt::format("{}at {} weights are {:.0f} % of the bytes of a step of {} and {:.0f} % of "
+                       "{}, and bytes alone allow {:.2f} times",
+                       why.empty() ? "" : "; ", place(cells[i]),
+                       100 * weightShare(mine, cells[i].batch, cells[i].context), mine.name,
+                       100 * weightShare(theirs, cells[i].batch, cells[i].context), theirs.name,
+                       comparison.bytesRatio(other, i));
+  sentences.push_back("Why: " + why + ".");
   // Bytes at which the ratio would be reached, whatever the machine has room for.
   for (int64_t context : {int64_t(8192), int64_t(32768)}) {
     const CacheCosts a = cacheCosts(mine.config, mine.types),
