@@ -144,7 +144,7 @@ Result<BenchRow> measureRow(Runner &runner, const BenchRow &wanted, int64_t repe
     row.bytes = static_cast<double>(
         decodeBytes(model.config(), costTypes(engine), row.batch, before, row.tokens).total());
   } else {
-    Result<double> flops = prefillFlops(model.config(), model.dtype(), row.batch, row.depth,
+    Result<double> flops = prefillFlops(model.config(), engine.opTypes(), row.batch, row.depth,
                                         row.tokens, engine.options().prefillChunk);
     if (!flops)
       return flops.takeError();

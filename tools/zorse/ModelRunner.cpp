@@ -172,7 +172,7 @@ Result<std::vector<OpDesc>> opsToCome(const Runner &runner, int64_t promptTokens
   for (int64_t context = first; context <= last; context *= 2) {
     options.context = context;
     Result<std::vector<OpDesc>> some =
-        listOps(runner.model->config(), runner.model->dtype(), options);
+        listOps(runner.model->config(), runner.engine->opTypes(), options);
     if (!some)
       return some;
     for (OpDesc &op : *some)

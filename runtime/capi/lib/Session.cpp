@@ -32,10 +32,11 @@ static Result<std::unique_ptr<Engine>> makeEngine(OpenModel &open,
     options.prefillChunk = given.prefill_chunk;
   else if (int64_t tokens = open.bundle ? passTokensOf(*open.bundle) : 0; tokens > 0)
     options.prefillChunk = tokens;
+  const TargetDesc &target = open.device->target();
   if (open.bundle)
-    if (Status status = open.bundle->checkFor(open.model->config(), open.model->dtype(),
-                                              std::max(options.prefillChunk, options.numSlots),
-                                              open.device->target());
+    if (Status status =
+            open.bundle->checkFor(open.model->config(), {open.model->dtype(), target},
+                                  std::max(options.prefillChunk, options.numSlots), target);
         !status)
       return status.takeError();
   return Engine::create(*open.model, *open.dispatcher, options);
