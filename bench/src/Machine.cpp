@@ -96,13 +96,18 @@ Block makeBlock() {
   return block;
 }
 
-void readOnce(const uint64_t *words) {
-  constexpr size_t lanes = 16;
-  uint64_t sums[lanes] = {};
-  for (size_t i = 0; i < readBytes / sizeof(uint64_t); i += lanes)
-    for (size_t lane = 0; lane < lanes; ++lane)
-      sums[lane] ^= words[i + lane];
-  asm volatile("" : : "r"(sums) : "memory");
+/// The best reader that we know: two streams, each four of the widest vectors at a time.
+__attribute__((target_clones("avx512f", "avx2", "default"))) void readOnce(const uint64_t *words) {
+  constexpr size_t lanes = 32, half = readBytes / sizeof(uint64_t) / 2;
+  uint64_t low[lanes] = {}, high[lanes] = {};
+  for (size_t i = 0; i < half; i += lanes)
+    for (size_t lane = 0; lane < lanes; ++lane) {
+      low[lane] ^= words[i + lane];
+      high[lane] ^= words[half + i + lane];
+    }
+  for (size_t lane = 0; lane < lanes; ++lane)
+    low[lane] ^= high[lane];
+  asm volatile("" : : "r"(low) : "memory");
 }
 
 double readRate(const std::vector<Block> &blocks) {

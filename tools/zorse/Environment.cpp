@@ -52,6 +52,11 @@ bool readHipLibrary(std::string_view value, Environment &environment) {
   return true;
 }
 
+bool readPackCache(std::string_view value, Environment &environment) {
+  environment.packCache = value;
+  return true;
+}
+
 bool readThreads(std::string_view value, Environment &environment) {
   auto [end, error] =
       std::from_chars(value.data(), value.data() + value.size(), environment.threads);
@@ -64,11 +69,13 @@ bool readLevel(std::string_view value, Environment &environment) {
   return std::find(logLevels.begin(), logLevels.end(), value) != logLevels.end();
 }
 
-constexpr std::array<Variable, 7> variables = {{
+constexpr std::array<Variable, 8> variables = {{
     {"ZORSE_DB", "path", "database of tuned kernels", readPath},
     {"ZORSE_HIP_LIBRARY", "path", "the HIP library that --device hip opens", readHipLibrary},
     {"ZORSE_LOG", "trace, debug, info, warning, error, critical or off",
      "the least level of messages on stderr", readLevel},
+    {"ZORSE_PACK_CACHE", "path", "folder where packed weights are kept between starts",
+     readPackCache},
     {"ZORSE_SHIPPED_DB", "path", "database that counts last, instead of the installed one",
      readShippedPath},
     {"ZORSE_SITE_DB", "path", "database of this site, read where the user's has no winner",

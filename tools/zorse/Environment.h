@@ -24,6 +24,7 @@ struct Environment {
   std::string shippedDatabasePath;   ///< ZORSE_SHIPPED_DB, else the one installed with the tool
   std::string trustFile;             ///< ZORSE_TRUST_FILE, else trusted_keys in the config folder
   std::string keyFile;               ///< the secret key, in the config folder
+  std::string packCache;             ///< ZORSE_PACK_CACHE; empty: weights are packed at each start
   std::string hipLibrary;            ///< ZORSE_HIP_LIBRARY; empty: the usual names
   int threads = 0;                   ///< ZORSE_THREADS; 0: one for each hardware thread
   std::string logLevel = "info";     ///< ZORSE_LOG

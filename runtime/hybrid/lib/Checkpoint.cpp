@@ -133,4 +133,34 @@ std::vector<std::string> Checkpoint::names() const {
   return all;
 }
 
+Hash128 Checkpoint::hashTensors(size_t bytesOfEach) const {
+  constexpr size_t piece = 16u << 20;
+  std::string all;
+  for (const auto &[tensorName, view] : places) {
+    all += fmt::format("{}\n{} {}\n", tensorName, zorse::name(view->dtype), shapeText(view->shape));
+    const std::span<const uint8_t> bytes =
+        view->bytes.first(std::min(bytesOfEach, view->bytes.size()));
+    for (size_t from = 0; from < bytes.size(); from += piece) {
+      const auto part = bytes.subspan(from, std::min(piece, bytes.size() - from));
+      if (part.size() == piece)
+        expectRead(part);
+      all += hashBytes(part.data(), part.size()).hex();
+      if (part.size() == piece)
+        doneReading(part);
+    }
+  }
+  return hashText(all);
+}
+
+Hash128 Checkpoint::outline() const { return hashTensors(1024); }
+
+Hash128 Checkpoint::contentHash() const { return hashTensors(SIZE_MAX); }
+
+Hash128 Checkpoint::stamp() const {
+  std::string all;
+  for (const std::unique_ptr<SafetensorsFile> &file : files)
+    all += fmt::format("{} {}\n", file->bytes(), file->changedNanos());
+  return hashText(all);
+}
+
 } // namespace zorse

@@ -18,6 +18,7 @@ Model::~Model() = default;
 
 int64_t Model::weightBytes() const { return modelWeights->bytes; }
 int64_t Model::parameterCount() const { return modelWeights->parameters; }
+int64_t Model::panel() const { return modelWeights->panel; }
 
 Result<std::unique_ptr<Model>> Model::load(const std::string &dir, Device &device,
                                            const ModelOptions &options) {
@@ -46,8 +47,8 @@ Result<std::unique_ptr<Model>> Model::load(const std::string &dir, Device &devic
                                   tokenizer->vocabSize() - 1, model->modelConfig.vocabSize));
   model->modelTokenizer.emplace(tokenizer.take());
 
-  Result<std::unique_ptr<ModelWeights>> weights =
-      loadWeights(model->modelConfig, *checkpoint, model->runDtype, device);
+  Result<std::unique_ptr<ModelWeights>> weights = loadWeights(
+      model->modelConfig, *checkpoint, model->runDtype, device, options.packCache, model->packNote);
   if (!weights)
     return Error{weights.error().code, fmt::format("{}: {}", dir, weights.error().message)};
   model->modelWeights = weights.take();

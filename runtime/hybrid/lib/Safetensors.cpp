@@ -179,6 +179,7 @@ Result<std::unique_ptr<SafetensorsFile>> SafetensorsFile::open(const std::string
     return runtimeError(fmt::format("{}: cannot map: {}", path, std::strerror(errno)));
   file->mapping = mapping;
   file->length = length;
+  file->changed = info.st_mtim.tv_sec * int64_t(1'000'000'000) + info.st_mtim.tv_nsec;
   std::span<const uint8_t> bytes(static_cast<const uint8_t *>(mapping), length);
 
   if (std::string_view what = impostor(bytes); !what.empty())

@@ -33,8 +33,9 @@ class UsageTest(CliCase):
     def test_help_lists_the_environment(self):
         text = self.ran("--help").out
         names = re.findall(r"^  (ZORSE_\w+) ", text, re.M)
-        self.assertEqual(names, ["ZORSE_DB", "ZORSE_HIP_LIBRARY", "ZORSE_LOG", "ZORSE_SHIPPED_DB",
-                                 "ZORSE_SITE_DB", "ZORSE_THREADS", "ZORSE_TRUST_FILE"])
+        self.assertEqual(names, ["ZORSE_DB", "ZORSE_HIP_LIBRARY", "ZORSE_LOG", "ZORSE_PACK_CACHE",
+                                 "ZORSE_SHIPPED_DB", "ZORSE_SITE_DB", "ZORSE_THREADS",
+                                 "ZORSE_TRUST_FILE"])
 
     def test_version(self):
         self.assertRegex(self.ran("--version").out, r"^zorse \d+\.\d+\.\d+\n$")

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "zorse/desc/DType.h"
+#include "zorse/desc/Hash.h"
 #include "zorse/desc/Status.h"
 
 #include <cstdint>
@@ -57,11 +58,15 @@ public:
   SafetensorsFile(const SafetensorsFile &) = delete;
 
   const std::map<std::string, TensorView, std::less<>> &tensors() const { return views; }
+  size_t bytes() const { return length; }
+  /// When the file was changed last, as it was opened: nanoseconds since 1970.
+  int64_t changedNanos() const { return changed; }
 
 private:
   SafetensorsFile() = default;
   void *mapping = nullptr;
   size_t length = 0;
+  int64_t changed = 0;
   std::map<std::string, TensorView, std::less<>> views;
 };
 
@@ -76,7 +81,16 @@ public:
   /// Every tensor name, sorted.
   std::vector<std::string> names() const;
 
+  /// Tells models apart at the cost of a page of each tensor: a hash of names, types, shapes and
+  /// the first bytes of all tensors.
+  Hash128 outline() const;
+  /// A hash of the sizes and times of change of the files.
+  Hash128 stamp() const;
+  /// A hash of names, types, shapes and all bytes, which are read for it.
+  Hash128 contentHash() const;
+
 private:
+  Hash128 hashTensors(size_t bytesOfEach) const;
   Status add(std::unique_ptr<SafetensorsFile> file, const std::string &fileName);
   std::vector<std::unique_ptr<SafetensorsFile>> files;
   std::map<std::string, const TensorView *, std::less<>> places;
