@@ -95,7 +95,7 @@ class TuneTest(CliCase):
                        "--batch", "1", "--format", "json").json()
         kinds = {op["op"]["op"] for op in out["ops"]}
         self.assertTrue({"embed", "rmsnorm", "linear", "mla_decode", "mla_prefill", "ssd_scan",
-                         "ssm_update", "argmax"} <= kinds)
+                         "mamba2_step", "argmax"} <= kinds)
         self.assertEqual(out["selected"], sum(op["selected"] for op in out["ops"]))
 
     def test_shards_of_a_model_are_the_whole(self):
