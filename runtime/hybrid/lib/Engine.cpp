@@ -332,6 +332,7 @@ Result<std::vector<int32_t>> Engine::argmax() {
 
 const Model &Engine::model() const { return state->model; }
 const EngineOptions &Engine::options() const { return state->options; }
+OpTypes Engine::opTypes() const { return state->opTypes(); }
 int64_t Engine::cacheBytes() const { return state->cacheBytes; }
 EngineTimes Engine::times() const { return state->times; }
 void Engine::clearTimes() { state->times = {}; }

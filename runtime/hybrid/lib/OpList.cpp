@@ -144,40 +144,61 @@ GqaOps describeGqa(OpMaker &maker, const GqaMixer &m, int64_t h) {
   return ops;
 }
 
+/// What one pass through the model holds; see Pass of the engine.
+struct PassPlan {
+  int64_t decodeRows = 0, decodeContext = 1;
+  int64_t promptTokens = 0, promptContext = 1; ///< of one sequence
+  int64_t rows = 0;                            ///< of logits
+
+  int64_t tokens() const { return decodeRows + promptTokens; }
+};
+
 /// Collects (op, tuning point) pairs in order of first use, each once, and counts them.
 class OpCollector {
 public:
   OpCollector(const OpListOptions &options, const OpTypes &types)
       : options(options), numPages(types.numPages) {}
 
-  /// One pass through the model: `rows` of its tokens get logits.
-  void addPass(const ModelOps &ops, int64_t tokens, int64_t batch, bool decode, int64_t rows) {
-    add(ops.embed, tokens, batch);
+  void addPass(const ModelOps &ops, const PassPlan &pass) {
+    all = {pass.tokens(), pass.decodeRows + (pass.promptTokens > 0),
+           std::max(pass.decodeContext, pass.promptContext)};
+    decode = {pass.decodeRows, pass.decodeRows, pass.decodeContext};
+    prompt = {pass.promptTokens, 1, pass.promptContext};
+    add(ops.embed, all);
     for (const LayerOps &layer : ops.layers)
-      addLayer(layer, tokens, batch, decode);
-    if (rows == 0)
+      addLayer(layer);
+    if (pass.rows == 0)
       return;
-    if (rows != tokens)
-      add(ops.gather, rows, batch);
+    Part rows = all;
+    rows.tokens = pass.rows;
+    if (pass.rows != pass.tokens())
+      add(ops.gather, rows);
     for (const OpDesc *op : {&ops.finalNorm, &ops.head, &ops.argmax})
-      add(*op, rows, batch);
+      add(*op, rows);
   }
 
   std::vector<OpUse> uses;
-  int64_t context = 1; ///< of the pass that is being added
 
 private:
-  void add(const OpDesc &op, int64_t tokens, int64_t batch) {
-    const Sizes all = {{"tokens", tokens},
-                       {"batch", batch},
-                       {"context", context},
-                       {"max_len", std::max(options.maxLen, context)},
-                       {"max_positions", std::max(options.maxLen, context)},
-                       {"num_slots", std::max(options.numSlots, batch)},
-                       {"num_pages", std::max<int64_t>(numPages, 1)}};
+  /// The sizes of the launches over a part of a pass; without tokens there are none.
+  struct Part {
+    int64_t tokens = 0, batch = 1, context = 1;
+  };
+
+  void add(const OpDesc &op, const Part &part) {
+    if (part.tokens == 0 || op.canonicalJson().empty()) // or an op that this model does not have
+      return;
+    const int64_t length = std::max(options.maxLen, part.context);
+    const Sizes known = {{"tokens", part.tokens},
+                         {"batch", part.batch},
+                         {"context", part.context},
+                         {"max_len", length},
+                         {"max_positions", length},
+                         {"num_slots", std::max(options.numSlots, part.batch)},
+                         {"num_pages", std::max<int64_t>(numPages, 1)}};
     Sizes point;
     for (const SizeSpec *size : op.sizes())
-      point[size->name] = all.at(size->name);
+      point[size->name] = known.at(size->name);
     OpDesc tuned = op.withTuningPoint(point);
     auto [place, isNew] =
         places.try_emplace(tuned.canonicalJson() + tuned.tuningPointJson(), uses.size());
@@ -186,44 +207,39 @@ private:
     ++uses[place->second].launches;
   }
 
-  void addLayer(const LayerOps &layer, int64_t tokens, int64_t batch, bool decode) {
-    add(layer.inputNorm, tokens, batch);
+  void addLayer(const LayerOps &layer) {
+    add(layer.inputNorm, all);
     if (const MlaOps *mla = std::get_if<MlaOps>(&layer.mixer)) {
-      if (hasOp(mla->qA))
-        add(mla->qA, tokens, batch);
-      for (const OpDesc *op : {&mla->qB, &mla->kvA, &mla->ropeAppend})
-        add(*op, tokens, batch);
-      if (decode) {
-        for (const OpDesc *op : {&mla->absorb, &mla->decode, &mla->expand})
-          add(*op, tokens, batch);
-      } else {
-        if (hasOp(mla->gather))
-          add(mla->gather, context, batch);
-        add(mla->expandCache, context, batch);
-        add(mla->prefill, tokens, batch);
-      }
-      add(mla->out, tokens, batch);
+      for (const OpDesc *op : {&mla->qA, &mla->qB, &mla->kvA, &mla->ropeAppend})
+        add(*op, all);
+      for (const OpDesc *op : {&mla->absorb, &mla->decode, &mla->expand})
+        add(*op, decode);
+      Part cached = prompt;
+      cached.tokens = prompt.tokens ? prompt.context : 0;
+      add(mla->gather, cached);
+      add(mla->expandCache, cached);
+      add(mla->prefill, prompt);
+      add(mla->out, all);
     } else if (const MambaOps *mamba = std::get_if<MambaOps>(&layer.mixer)) {
-      add(mamba->in, tokens, batch);
-      if (decode)
-        add(mamba->step, tokens, batch);
-      else
-        for (const OpDesc *op : {&mamba->conv, &mamba->scan, &mamba->norm})
-          add(*op, tokens, batch);
-      add(mamba->out, tokens, batch);
+      add(mamba->in, all);
+      add(mamba->step, decode);
+      for (const OpDesc *op : {&mamba->conv, &mamba->scan, &mamba->norm})
+        add(*op, prompt);
+      add(mamba->out, all);
     } else if (const GqaOps *gqa = std::get_if<GqaOps>(&layer.mixer)) {
-      add(gqa->qkv, tokens, batch);
-      add(gqa->ropeAppend, tokens, batch);
-      add(decode ? gqa->decode : gqa->prefill, tokens, batch);
-      add(gqa->out, tokens, batch);
+      add(gqa->qkv, all);
+      add(gqa->ropeAppend, all);
+      add(gqa->decode, decode);
+      add(gqa->prefill, prompt);
+      add(gqa->out, all);
     }
     for (const OpDesc *op : {&layer.postNorm, &layer.gateUp, &layer.swiglu, &layer.down})
-      add(*op, tokens, batch);
+      add(*op, all);
   }
 
-  static bool hasOp(const OpDesc &op) { return !op.canonicalJson().empty(); }
   const OpListOptions &options;
   const int64_t numPages;
+  Part all, decode, prompt; ///< of the pass that is being added
   std::map<std::string, size_t> places;
 };
 
@@ -251,12 +267,10 @@ Result<ModelOps> describeOps(const ModelConfig &config, const OpTypes &types, in
   ops.gather = maker.make("embed", {{"vocab_size", passTokens}, {"hidden_size", h}});
   ops.finalNorm = maker.norm(h, config.finalNormEps, true);
   // Logits stay f32: rounding them to a 16-bit type makes ties that argmax would decide by chance.
-  ops.head = maker.make(
-      "linear",
-      {{"in_features", h},
-       {"out_features", config.vocabSize},
-       {"out_dtype", std::string("f32")},
-       {"panel", maker.panel}});
+  ops.head = maker.make("linear", {{"in_features", h},
+                                   {"out_features", config.vocabSize},
+                                   {"out_dtype", std::string("f32")},
+                                   {"panel", maker.panel}});
   ops.argmax =
       maker.make("argmax", {{"vocab_size", config.vocabSize}, {"dtype", std::string("f32")}});
   for (const LayerConfig &layer : config.layers) {
@@ -287,14 +301,10 @@ Result<std::vector<OpDesc>> listOps(const ModelConfig &config, const OpTypes &ty
   if (!ops)
     return ops.takeError();
   OpCollector collector(options, pooled);
-  for (int64_t batch : options.decodeBatches) {
-    collector.context = options.context;
-    collector.addPass(*ops, batch, batch, true, batch);
-  }
-  for (int64_t tokens : options.prefillTokens) {
-    collector.context = tokens; // a prompt from its beginning
-    collector.addPass(*ops, tokens, 1, false, 1);
-  }
+  for (int64_t batch : options.decodeBatches)
+    collector.addPass(*ops, {.decodeRows = batch, .decodeContext = options.context, .rows = batch});
+  for (int64_t tokens : options.prefillTokens) // of a prompt from its beginning
+    collector.addPass(*ops, {.promptTokens = tokens, .promptContext = tokens, .rows = 1});
   std::vector<OpDesc> listed;
   for (OpUse &use : collector.uses)
     listed.push_back(std::move(use.op));
@@ -309,6 +319,11 @@ Result<std::vector<OpUse>> listUses(const ModelConfig &config, const OpTypes &ty
   if (step.context < 1 || step.context > options.maxLen)
     return usageError(fmt::format("a step has 1 to {} tokens of context, found {}", options.maxLen,
                                   step.context));
+  const int64_t room = std::max(options.passTokens, options.numSlots) - step.batch;
+  if (step.promptTokens < 0 || step.promptTokens > (step.decode ? room : 0))
+    return usageError(fmt::format("promptTokens: expected [0, {}] beside the decode rows of a "
+                                  "step, found {}",
+                                  step.decode ? room : 0, step.promptTokens));
   const OpTypes pooled = withPool(types, options);
   Result<ModelOps> ops =
       describeOps(config, pooled, std::max(options.passTokens, options.numSlots));
@@ -316,15 +331,21 @@ Result<std::vector<OpUse>> listUses(const ModelConfig &config, const OpTypes &ty
     return ops.takeError();
   OpCollector collector(options, pooled);
   if (step.decode) {
-    collector.context = step.context;
-    collector.addPass(*ops, step.batch, step.batch, true, step.batch);
+    collector.addPass(*ops, {.decodeRows = step.batch,
+                             .decodeContext = step.context,
+                             .promptTokens = step.promptTokens,
+                             .promptContext = std::max<int64_t>(step.promptTokens, 1),
+                             .rows = step.batch + (step.promptTokens > 0)});
     return std::move(collector.uses);
   }
   for (int64_t done = 0; done < step.context;) {
-    int64_t tokens = std::min(options.passTokens, step.context - done);
+    const int64_t tokens = std::min(options.passTokens, step.context - done);
     done += tokens;
-    collector.context = done;
-    collector.addPass(*ops, tokens, 1, false, done == step.context ? 1 : 0);
+    PassPlan pass = {.promptTokens = tokens, .promptContext = done};
+    if (tokens == 1 && done > 1) // what continues a sequence by one token decodes
+      pass = {.decodeRows = 1, .decodeContext = done};
+    pass.rows = done == step.context;
+    collector.addPass(*ops, pass);
   }
   return std::move(collector.uses);
 }

@@ -75,7 +75,7 @@ TEST_F(BatcherTest, WhatARequestSaysDoesNotDependOnOthers) {
        0,
        true},
       {"mambainllama-stories-260k",
-       {.numSlots = 3, .maxLen = 96, .prefillChunk = 19, .pageSize = 16, .numPages = 8},
+       {.numSlots = 3, .maxLen = 96, .prefillChunk = 19, .pageSize = 16, .numPages = 6},
        3,
        true},
       {"x-ecomla-stories-260k", {.numSlots = 3, .maxLen = 96, .prefillChunk = 11}, 4, false},

@@ -14,6 +14,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <map>
 #include <set>
 
@@ -242,12 +243,56 @@ TEST_F(EngineTest, MisuseIsNamed) {
   EXPECT_EQ(tooMany.error().message, "numSlots: expected [1, 65536], found 0");
 }
 
+/// 128k tokens of context: random caches, then steps and a piece of a prompt at the very end. The
+/// decode kernels and those of prompts must see the same 131071 rows, contiguous or in pages.
+TEST_F(EngineTest, LongContextsWork) {
+  constexpr int64_t maxLen = 131'072, filled = maxLen - 3;
+  const std::vector<int32_t> tokens = {403, 407, 261};
+  std::vector<std::vector<float>> outcomes;
+  for (int64_t pageSize : {0, 0, 256}) {
+    const bool singly = outcomes.empty();
+    auto engine = create({.numSlots = 1,
+                          .maxLen = maxLen,
+                          .pageSize = pageSize,
+                          .cacheDType = DType::BF16,
+                          .stateDType = DType::F32});
+    ASSERT_TRUE(engine);
+    const ModelConfig &config = model->config();
+    EXPECT_EQ(engine->cacheBytes(), maxLen * config.cacheBytesPerToken(DType::BF16) +
+                                        config.stateBytesPerSequence(DType::F32));
+    const int32_t slot = *engine->open();
+    ASSERT_EQ(messageOf(engine->fillRandom(slot, filled, 3)), "");
+    const std::span<const int32_t> all(tokens);
+    for (size_t t = 0; t < tokens.size(); t += singly ? 1 : tokens.size()) {
+      const Engine::Run run{slot, singly ? all.subspan(t, 1) : all};
+      ASSERT_EQ(messageOf(engine->step({&run, 1})), "");
+    }
+    outcomes.push_back(*engine->logits());
+    const Engine::Run more{slot, all.first(1)};
+    EXPECT_EQ(messageOf(engine->step({&more, 1})),
+              "slot 0 would reach 131073 tokens, but its cache holds 131072; raise maxLen");
+  }
+  for (size_t i = 0; i < outcomes[0].size(); ++i) {
+    ASSERT_TRUE(std::isfinite(outcomes[0][i]));
+    ASSERT_NEAR(outcomes[1][i], outcomes[0][i], 6e-5) << i; // as whole prompts agree with steps
+    ASSERT_EQ(outcomes[2][i], outcomes[1][i]) << i;
+  }
+}
+
 TEST_F(EngineTest, CachesHaveTheSizeThatTheConfigurationSays) {
   auto engine = create({.numSlots = 3, .maxLen = 100});
   const ModelConfig &config = model->config();
   EXPECT_EQ(engine->cacheBytes(), 3 * (100 * config.cacheBytesPerToken(DType::F32) +
                                        config.stateBytesPerSequence(DType::F32)));
   EXPECT_EQ(config.cacheBytesPerToken(DType::F32), 3 * 20 * 4);
+  engine = create({.numSlots = 3,
+                   .maxLen = 100,
+                   .pageSize = 16,
+                   .numPages = 5,
+                   .cacheDType = DType::F16,
+                   .stateDType = DType::BF16});
+  EXPECT_EQ(engine->cacheBytes(), 5 * 16 * config.cacheBytesPerToken(DType::F16) +
+                                      3 * config.stateBytesPerSequence(DType::F32, DType::BF16));
 }
 
 TEST_F(EngineTest, ListsEveryOpThatARunAsksFor) {
@@ -267,7 +312,7 @@ TEST_F(EngineTest, ListsEveryOpThatARunAsksFor) {
     options.maxNewTokens = 3;
     options.ignoreEos = true;
     ASSERT_TRUE(generate(**engine, {{1, 403}, {1, 403, 407}}, options));
-    auto listed = listOps(model->config(), model->dtype());
+    auto listed = listOps(model->config(), (*engine)->opTypes());
     ASSERT_TRUE(listed) << listed.error().message;
     std::set<std::string> names;
     std::set<std::string> points;
@@ -280,10 +325,10 @@ TEST_F(EngineTest, ListsEveryOpThatARunAsksFor) {
 }
 
 /// Launches of one step by kind, as listUses() says.
-std::map<std::string, int64_t> launchesOf(const ModelConfig &config, const EngineStep &step,
-                                          const OpListOptions &options) {
+std::map<std::string, int64_t> launchesOf(const ModelConfig &config, const OpTypes &types,
+                                          const EngineStep &step, const OpListOptions &options) {
   std::map<std::string, int64_t> launches;
-  auto uses = listUses(config, DType::F32, step, options);
+  auto uses = listUses(config, types, step, options);
   EXPECT_TRUE(uses) << (uses ? "" : uses.error().message);
   for (const OpUse &use : *uses)
     launches[use.op.kind()] += use.launches;
@@ -291,8 +336,14 @@ std::map<std::string, int64_t> launchesOf(const ModelConfig &config, const Engin
 }
 
 TEST_F(EngineTest, UsesAreTheLaunchesOfAStep) {
-  for (const char *name :
-       {"zebra-stories-260k", "mambainllama-stories-260k", "llama-stories-260k"}) {
+  struct Variant {
+    const char *name;
+    int64_t pageSize;
+  };
+  for (auto [name, pageSize] :
+       {Variant{"zebra-stories-260k", 0}, Variant{"mambainllama-stories-260k", 0},
+        Variant{"llama-stories-260k", 0}, Variant{"zebra-stories-260k", 16},
+        Variant{"llama-stories-260k", 16}}) {
     auto loaded = Model::load(golden(name), *device, {.dtype = DType::F32});
     ASSERT_TRUE(loaded);
     std::set<std::string> points; ///< (op, bucket) that were really needed
@@ -300,11 +351,12 @@ TEST_F(EngineTest, UsesAreTheLaunchesOfAStep) {
       points.insert(op.canonicalJson() + op.withTuningPoint(sizes).tuningPointJson());
       return describeAsCode(op, device->target());
     });
-    auto engine = Engine::create(**loaded, fresh, {.numSlots = 1, .maxLen = 32, .prefillChunk = 4});
+    auto engine = Engine::create(
+        **loaded, fresh, {.numSlots = 2, .maxLen = 32, .prefillChunk = 4, .pageSize = pageSize});
     ASSERT_TRUE(engine) << engine.error().message;
     const ModelConfig &config = (*loaded)->config();
-    const OpListOptions options{.maxLen = 32, .numSlots = 1, .passTokens = 4};
-    std::set<std::string> listed;
+    const OpTypes types = (*engine)->opTypes();
+    const OpListOptions options{.maxLen = 32, .numSlots = 2, .passTokens = 4};
     auto since = [&](std::map<std::string, Dispatcher::KindTime> before) {
       std::map<std::string, int64_t> launches;
       for (const auto &[kind, time] : fresh.times())
@@ -312,31 +364,36 @@ TEST_F(EngineTest, UsesAreTheLaunchesOfAStep) {
           launches[kind] = count;
       return launches;
     };
-    const int32_t slot = *(*engine)->open();
-    const std::vector<int32_t> tokens = {1, 403, 407, 5, 6, 7}; // passes of 4 and 2
-    const Engine::Run run{slot, tokens};
-    auto before = fresh.times();
-    ASSERT_TRUE((*engine)->prefill({&run, 1}));
-    ASSERT_TRUE((*engine)->argmax());
-    EngineStep prompt{.decode = false, .batch = 1, .context = 6};
-    EXPECT_EQ(since(before), launchesOf(config, prompt, options)) << name;
-    before = fresh.times();
-    const int32_t next = 9;
-    ASSERT_TRUE((*engine)->decodeStep({&slot, 1}, {&next, 1}));
-    ASSERT_TRUE((*engine)->argmax());
-    EngineStep decode{.decode = true, .batch = 1, .context = 7};
-    EXPECT_EQ(since(before), launchesOf(config, decode, options)) << name;
-    for (const EngineStep &step : {prompt, decode}) {
-      auto uses = listUses(config, DType::F32, step, options);
+    const int32_t slot = *(*engine)->open(), other = *(*engine)->open();
+    const std::vector<int32_t> tokens = {1, 403, 407, 5, 6, 7, 8, 9, 10}; // passes of 4, 4 and 1
+    const std::span<const int32_t> all(tokens);
+    const EngineStep prompt{.decode = false, .batch = 1, .context = 9};
+    const EngineStep decode{.decode = true, .batch = 1, .context = 10};
+    const EngineStep mixed{.decode = true, .batch = 1, .context = 11, .promptTokens = 3};
+    const std::pair<EngineStep, std::vector<Engine::Run>> steps[] = {
+        {prompt, {{slot, all}}},
+        {decode, {{slot, all.first(1)}}},
+        {mixed, {{other, all.first(3)}, {slot, all.first(1)}}}};
+    std::set<std::string> listed;
+    for (const auto &[step, runs] : steps) {
+      const auto before = fresh.times();
+      ASSERT_EQ(messageOf((*engine)->step(runs)), "");
+      ASSERT_TRUE((*engine)->argmax());
+      EXPECT_EQ(since(before), launchesOf(config, types, step, options)) << name;
+      auto uses = listUses(config, types, step, options);
       for (const OpUse &use : *uses)
         listed.insert(use.op.canonicalJson() +
                       use.op.withTuningPoint(bucketOf(use.op.spec(), use.op.tuningPoint()))
                           .tuningPointJson());
     }
-    EXPECT_EQ(listed, points) << name;
+    EXPECT_EQ(listed, points) << name << ", pages of " << pageSize;
   }
   auto refused = listUses(model->config(), DType::F32, {.batch = 9}, {.numSlots = 8});
   EXPECT_EQ(refused.error().message, "a step takes 1 to 8 sequences (a prefill 1), found 9");
+  refused =
+      listUses(model->config(), DType::F32, {.batch = 2, .promptTokens = 511}, {.numSlots = 8});
+  EXPECT_EQ(refused.error().message,
+            "promptTokens: expected [0, 510] beside the decode rows of a step, found 511");
 }
 
 TEST_F(EngineTest, AMissingKernelIsAnError) {

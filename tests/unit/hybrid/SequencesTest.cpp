@@ -89,7 +89,8 @@ TEST_F(SequencesTest, AForkGoesOnAsItsOriginal) {
   for (int64_t pageSize : {0, 16}) {
     auto engine = create({.numSlots = 3, .maxLen = 64, .pageSize = pageSize});
     const int32_t slot = *engine->open();
-    const std::vector<int32_t> start = prompt("Once upon a time, there was a little girl named");
+    const std::vector<int32_t> start =
+        prompt("Once upon a time, there was a little girl named Lily. She loved the park.");
     ASSERT_GT(start.size(), 16u); // a full page and a part of another
     append(*engine, slot, start);
     const Snapshot before = *engine->snapshot(slot);

@@ -21,6 +21,7 @@
 #include "zorse/device/Device.h"
 #include "zorse/dispatch/Dispatcher.h"
 #include "zorse/hybrid/ModelConfig.h"
+#include "zorse/hybrid/OpList.h"
 #include "zorse/hybrid/Tokenizer.h"
 
 #include <memory>
@@ -195,6 +196,7 @@ public:
 
   const Model &model() const;
   const EngineOptions &options() const; ///< with maxLen, numPages and the types filled in
+  OpTypes opTypes() const;              ///< of its kernels, for listOps() and listUses()
   int64_t cacheBytes() const;           ///< all slots, or all pages, and all states
   EngineTimes times() const;
   void clearTimes();

@@ -88,6 +88,8 @@ struct EngineStep {
   bool decode = true;
   int64_t batch = 1;      ///< sequences that decode; 1 in prefill
   int64_t context = 1024; ///< longest cached length after the step; in prefill the prompt's tokens
+  /// Of one more sequence, from its beginning, that come along with decode rows in the same pass.
+  int64_t promptTokens = 0;
 };
 
 /// An op at the sizes of a launch, and how many launches of one step have these sizes.
