@@ -20,8 +20,10 @@ void scheduleGqaDecode(const ScheduleInput &input, TileProgram &program) {
   int64_t m = input.dotExtent(rep), p = input.dotDepth(width, width, type);
   int64_t rowWidth = kvHeads * width;
   double scale = softmaxScale(input, width);
-  // Few rows read keys and values as seldom as packing them would.
-  bool stageCache = rep > 8 || !input.target.isHost();
+  // Few rows read keys and values as seldom as packing them would. But keys that are packed in
+  // pairs need no sums of lanes, which for a narrow head cost more than its products.
+  bool stageValues = rep > 8 || !input.target.isHost();
+  bool stageKeys = stageValues || (rep > 1 && input.knobOr("bf16_dot", 0) != 0);
 
   SplitAttention attention{input, program, "zorse_gqa_decode", heads, rep, width, splits};
   attention.addWorkspaces();
@@ -41,15 +43,16 @@ void scheduleGqaDecode(const ScheduleInput &input, TileProgram &program) {
         [&](Val j, const OnlineSoftmax &before, bool masked) {
           Operand left = masked ? Operand(range.to - j) : Operand(bn);
           Val offset = cached.rowOf(j) * rowWidth + kvHead * width;
-          auto block = [&](const char *name) {
+          auto block = [&](const char *name, bool stage) {
             Val tile = k.forDot(
                 k.loadRaw(k.operand(name), offset, {rowWidth, 1}, {left, width}, {bn, p}), type);
-            return stageCache ? k.stage(tile) : tile;
+            return stage ? k.stage(tile) : tile;
           };
-          Val s = k.dot(q, block("k_cache"), k.zeros({m, bn}), /*transposeB=*/true) * scale;
+          Val s =
+              k.dot(q, block("k_cache", stageKeys), k.zeros({m, bn}), /*transposeB=*/true) * scale;
           if (masked)
             s = select(k.iota({m, bn}, 1) < left, s, hiddenScore);
-          return before.add(k, s, block("v_cache"), type);
+          return before.add(k, s, block("v_cache", stageValues), type);
         });
     attention.store(k, seen, t, split, h0, rep, width);
   }

@@ -52,14 +52,18 @@ void HostEmitter::emitDot(tile::DotOp dot) {
   auto inPlace = destinationInPlace(dot, result);
   TileBuffer into = inPlace ? *inPlace : allocate(extent.rows, extent.columns, b.getF32Type());
   bool packed = transposed.contains(dot.getB()) || columnPairs.contains(dot.getB());
-  if (isStreamed(dot))
+  // Pairs that memory does not hold side by side are made in registers, by the pair kernel.
+  if (isStreamed(dot) && (dot.getPaired() || !takesPairs(dot))) {
     emitPanelKernel(dot, into);
-  else if (dot.getTransposeB() && !packed)
-    emitInnerKernel(dot, into);
-  else if (takesPairs(dot))
-    emitPairKernel(dot, into);
-  else
-    emitColumnKernel(dot, into);
+  } else {
+    noteAhead(dot.getB(), dot);
+    if (dot.getTransposeB() && !packed)
+      emitInnerKernel(dot, into);
+    else if (takesPairs(dot))
+      emitPairKernel(dot, into);
+    else
+      emitColumnKernel(dot, into);
+  }
   buffers[result] = into;
 }
 
@@ -67,7 +71,8 @@ void HostEmitter::emitDot(tile::DotOp dot) {
 // Column kernel
 //===----------------------------------------------------------------------===//
 
-void HostEmitter::forResultBlocks(Extent extent, const ResultBlock &body) {
+void HostEmitter::forResultBlocks(Extent extent,
+                                  const std::function<void(const ResultBlock &)> &body) {
   // Accumulators, one row of b and a broadcast must fit the registers: 32 with AVX-512, else 16.
   int64_t budget = lanes == 16 ? 26 : 12;
   int64_t vectors = llvm::divideCeil(extent.columns, lanes);
@@ -80,23 +85,34 @@ void HostEmitter::forResultBlocks(Extent extent, const ResultBlock &body) {
   across = llvm::divideCeil(vectors, llvm::divideCeil(vectors, across));
   down = llvm::divideCeil(extent.rows, llvm::divideCeil(extent.rows, down));
 
-  forBlocks(extent.columns, across * lanes, [&](Value column, int64_t columns) {
+  int64_t step = across * lanes, blocksDown = llvm::divideCeil(extent.rows, down);
+  int64_t count = llvm::divideCeil(extent.columns, step) * blocksDown;
+  auto quotient = [&](Value a, int64_t c) {
+    return arith::DivUIOp::create(b, a, index(c)).getResult();
+  };
+  forBlocks(extent.columns, step, [&](Value column, int64_t columns) {
     SmallVector<int64_t> widths;
     for (int64_t left = columns; left > 0; left -= lanes)
       widths.push_back(std::min(left, lanes));
-    forBlocks(extent.rows, down, [&](Value row, int64_t rows) { body(row, rows, column, widths); });
+    forBlocks(extent.rows, down, [&](Value row, int64_t rows) {
+      Value before = arith::MulIOp::create(b, quotient(column, step), index(blocksDown));
+      Value number = arith::AddIOp::create(b, before, quotient(row, down));
+      body({row, column, rows, widths, number, count});
+    });
   });
+  ahead.clear();
 }
 
 void HostEmitter::emitColumnKernel(tile::DotOp dot, const TileBuffer &into) {
   forResultBlocks(extentOf(dot.getResult()),
-                  [&](Value row, int64_t rows, Value column, ArrayRef<int64_t> widths) {
-                    emitColumnBlock(dot, into, row, rows, column, widths);
-                  });
+                  [&](const ResultBlock &block) { emitColumnBlock(dot, into, block); });
 }
 
-void HostEmitter::emitColumnBlock(tile::DotOp dot, const TileBuffer &into, Value row, int64_t rows,
-                                  Value column, ArrayRef<int64_t> widths) {
+void HostEmitter::emitColumnBlock(tile::DotOp dot, const TileBuffer &into,
+                                  const ResultBlock &block) {
+  Value row = block.row, column = block.column;
+  int64_t rows = block.rows;
+  ArrayRef<int64_t> widths = block.widths;
   int64_t inner = cast<RankedTensorType>(dot.getA().getType()).getDimSize(1);
   auto at = [&](size_t part) { return plus(column, int64_t(part) * lanes); };
   SmallVector<Value> sums;
@@ -109,6 +125,7 @@ void HostEmitter::emitColumnBlock(tile::DotOp dot, const TileBuffer &into, Value
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(loop.getBody());
     Value k = loop.getInductionVar();
+    prefetchAhead(block, k, inner);
     SmallVector<Value> line;
     for (auto [part, width] : llvm::enumerate(widths)) {
       if (auto packed = transposed.find(dot.getB());

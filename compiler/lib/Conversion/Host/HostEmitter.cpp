@@ -180,6 +180,7 @@ LogicalResult HostEmitter::emitFor(scf::ForOp loop) {
     }
   if (failed(emitBlock(*loop.getBody())))
     return failure();
+  ahead.clear();
 
   // A carried value may be a formula over what the others were before this round, so all that are
   // not yet in place are computed before any is overwritten.

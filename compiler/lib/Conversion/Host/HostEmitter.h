@@ -117,27 +117,30 @@ private:
                         mlir::Value column);
 
   // Products (HostDot.cpp)
+  /// Vectors of a result that fit the registers, and which of such blocks it is.
+  struct ResultBlock {
+    mlir::Value row, column; ///< where it starts
+    int64_t rows;
+    llvm::ArrayRef<int64_t> widths; ///< of the vectors in a row
+    mlir::Value number;             ///< of the block, counted from 0
+    int64_t count;                  ///< of all blocks
+  };
   void emitDot(tile::DotOp dot);
   void emitColumnKernel(tile::DotOp dot, const TileBuffer &into);
-  void emitColumnBlock(tile::DotOp dot, const TileBuffer &into, mlir::Value row, int64_t rows,
-                       mlir::Value column, llvm::ArrayRef<int64_t> widths);
+  void emitColumnBlock(tile::DotOp dot, const TileBuffer &into, const ResultBlock &block);
   void emitInnerKernel(tile::DotOp dot, const TileBuffer &into);
   void emitInnerBlock(tile::DotOp dot, const TileBuffer &into, mlir::Value row, int64_t rows,
                       mlir::Value column, int64_t columns);
-  /// body(row, rows, column, widths of the vectors) for the blocks of a result that fit registers.
-  using ResultBlock =
-      std::function<void(mlir::Value, int64_t, mlir::Value, llvm::ArrayRef<int64_t>)>;
-  void forResultBlocks(Extent extent, const ResultBlock &body);
-
-  // Products whose b is streamed from memory (HostPanelDot.cpp)
-  bool isStreamed(tile::DotOp dot) const;
-  void emitPanelKernel(tile::DotOp dot, const TileBuffer &into);
-
+  void forResultBlocks(Extent extent, const std::function<void(const ResultBlock &)> &body);
   /// An operand of a product as f32.
   mlir::Value evaluateF32(mlir::Value tile, mlir::Value row, mlir::Value column, int64_t width);
   /// body(start, size) for blocks of \`step\` over [0, count), then one smaller block.
   void forBlocks(int64_t count, int64_t step,
                  const std::function<void(mlir::Value, int64_t)> &body);
+
+  // Products whose b is streamed from memory (HostPanelDot.cpp)
+  bool isStreamed(tile::DotOp dot) const;
+  void emitPanelKernel(tile::DotOp dot, const TileBuffer &into);
 
   // Products of bf16 by pairs (HostPairs.cpp)
   bool takesPairs(tile::DotOp dot) const;
@@ -156,10 +159,17 @@ private:
   /// The product of rows of a and any source of pairs of b.
   void emitPairProduct(tile::DotOp dot, const TileBuffer &into, const PairLine &line);
   void emitPairBlock(tile::DotOp dot, const MemoryRows &a, const PairLine &line,
-                     const TileBuffer &into, mlir::Value row, int64_t rows, mlir::Value column,
-                     llvm::ArrayRef<int64_t> widths);
+                     const TileBuffer &into, const ResultBlock &block);
   /// sum + a . b over pairs: f32 lanes, twice as many bf16.
   mlir::Value dotPairs(mlir::Value sum, mlir::Value a, mlir::Value c);
+
+  // Memory of the next round of a loop (HostAhead.cpp)
+  /// Remembers what `reader`, an op in the body of a loop, will read next for this formula.
+  void noteAhead(mlir::Value tile, mlir::Operation *reader);
+  /// A number as it will be one round later, if no memory decides it.
+  std::optional<mlir::Value> inNextRound(mlir::Value number, mlir::scf::ForOp loop);
+  /// Prefetches in round `k` of the `rounds` of a block's inner loop.
+  void prefetchAhead(const ResultBlock &block, mlir::Value k, int64_t rounds);
 
   // Small things
   TileBuffer allocate(int64_t rows, int64_t columns, mlir::Type element);
@@ -200,7 +210,13 @@ private:
       rowPairs; ///< staged bf16 tiles as i32, pairs of neighbours in a column
   llvm::DenseMap<mlir::Value, TileBuffer> columnPairs; ///< the same of the transposed tile
   llvm::MapVector<mlir::Value, TileBuffer> carried;    ///< loop arguments
-  std::optional<RowGroup> rows; ///< whose readers are still to come
+  std::optional<RowGroup> rows;                        ///< whose readers are still to come
+  /// What a loop will read in its next round; the next product fetches it.
+  struct Ahead {
+    MemoryRows rows;
+    int64_t lines, linesInRow; ///< of the cache
+  };
+  llvm::SmallVector<Ahead> ahead;
 };
 
 } // namespace zorse::host

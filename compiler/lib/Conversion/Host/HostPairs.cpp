@@ -179,14 +179,14 @@ void HostEmitter::emitPairKernel(tile::DotOp dot, const TileBuffer &into) {
 void HostEmitter::emitPairProduct(tile::DotOp dot, const TileBuffer &into, const PairLine &line) {
   MemoryRows a = memoryRows(dot.getA(), /*wholePairs=*/true);
   forResultBlocks(extentOf(dot.getResult()),
-                  [&](Value row, int64_t rows, Value column, ArrayRef<int64_t> widths) {
-                    emitPairBlock(dot, a, line, into, row, rows, column, widths);
-                  });
+                  [&](const ResultBlock &block) { emitPairBlock(dot, a, line, into, block); });
 }
 
 void HostEmitter::emitPairBlock(tile::DotOp dot, const MemoryRows &a, const PairLine &line,
-                                const TileBuffer &into, Value row, int64_t rows, Value column,
-                                ArrayRef<int64_t> widths) {
+                                const TileBuffer &into, const ResultBlock &block) {
+  Value row = block.row, column = block.column;
+  int64_t rows = block.rows;
+  ArrayRef<int64_t> widths = block.widths;
   int64_t pairs = llvm::divideCeil(extentOf(dot.getA()).columns, 2);
   auto at = [&](size_t part) { return plus(column, int64_t(part) * lanes); };
   SmallVector<Value> sums;
@@ -200,6 +200,7 @@ void HostEmitter::emitPairBlock(tile::DotOp dot, const MemoryRows &a, const Pair
     OpBuilder::InsertionGuard guard(b);
     b.setInsertionPointToEnd(loop.getBody());
     Value pair = loop.getInductionVar(), k = arith::MulIOp::create(b, pair, index(2));
+    prefetchAhead(block, pair, pairs);
     SmallVector<Value> lines, next;
     for (auto [part, width] : llvm::enumerate(widths))
       lines.push_back(line(pair, at(part), width));

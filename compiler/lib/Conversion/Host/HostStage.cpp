@@ -17,6 +17,7 @@ namespace zorse::host {
 
 void HostEmitter::emitStage(tile::StageOp stage) {
   Value given = stage.getValue(), result = stage.getResult();
+  noteAhead(given, stage);
   Type element = cast<RankedTensorType>(result.getType()).getElementType();
   bool straight = result.use_empty(), swapped = false, rowPairsWanted = false,
        columnPairsWanted = false;
