@@ -132,6 +132,11 @@ std::vector<BadFile> badConfigs() {
             "expected ngroups * d_state = 64, found 65"),
       field("zebra_d_xb", zebra, hybrid, "d_xb", 36,
             "expected d_state = 8 times a divisor of ngroups = 8, found 36"),
+      field("x_ecomla_latent_norm", xEcoMla, mlaLayer, "use_lora_layer_norm", true,
+            "expected false: norms on the latents are not supported, found true (boolean)"),
+      field("mambainllama_mamba1", mambaInLlama, mamba, "ssm_cfg", {{"expand", 1}},
+            "expected the Mamba2 fields ngroups and d_state (Mamba1 is not supported), found an "
+            "object"),
       {"two_formats", zebra, [](const ScratchFolder &dir) { dir.write("mamba_config.json", "{}"); },
        "DIR: expected the files of one format, found several of hybrid_config.json, "
        "mamba_config.json, MLA_config.json"},

@@ -81,6 +81,54 @@ TEST(RotaryTable, Llama3KeepsFastAndDividesSlowFrequencies) {
   EXPECT_GT(got[16], plain[16] / 32);
 }
 
+/// Llama-3.2-1B, Llama-3.2-3B and Llama-3.1-8B, calculated apart in double precision.
+TEST(RotaryTable, Llama3FrequenciesOfEverySize) {
+  struct Case {
+    double factor;
+    int64_t dim;
+    std::vector<std::pair<size_t, double>> want;
+  };
+  const Case cases[] = {{32,
+                         64,
+                         {{1, 6.63601e-1},
+                          {14, 3.21145e-3},
+                          {15, 1.29055e-3},
+                          {16, 4.29557e-4},
+                          {17, 9.70829e-5},
+                          {18, 1.94616e-5},
+                          {31, 9.41831e-8}}},
+                        {32,
+                         128,
+                         {{1, 8.14617e-1},
+                          {28, 3.21145e-3},
+                          {29, 2.11841e-3},
+                          {31, 7.62541e-4},
+                          {33, 2.22764e-4},
+                          {35, 2.38905e-5},
+                          {36, 1.94616e-5},
+                          {63, 7.67231e-8}}},
+                        {8,
+                         128,
+                         {{28, 3.21145e-3},
+                          {29, 2.16657e-3},
+                          {30, 1.37189e-3},
+                          {31, 8.56751e-4},
+                          {33, 3.12694e-4},
+                          {35, 9.55621e-5},
+                          {36, 7.78466e-5},
+                          {63, 3.06893e-7}}}};
+  for (const Case &each : cases) {
+    RotaryConfig rotary;
+    rotary.scaling = RotaryConfig::Scaling::Llama3;
+    rotary.theta = 500'000;
+    rotary.factor = each.factor;
+    rotary.originalMaxPositions = 8'192;
+    const std::vector<float> got = inverseFrequencies(rotary, each.dim);
+    for (const auto &[index, want] : each.want)
+      EXPECT_NEAR(got[index] / want, 1, 2e-5) << each.factor << " " << each.dim << " " << index;
+  }
+}
+
 TEST(RotaryTable, RoundedAnglesRepeatPastWhatTheTypeCounts) {
   RotaryConfig rotary;
   rotary.roundAngles = true;

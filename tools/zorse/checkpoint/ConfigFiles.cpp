@@ -19,13 +19,15 @@ namespace {
 /// The original context of the bases with llama3 scaling.
 constexpr int64_t originalPositions = 8'192;
 
-bool isSmolLM(const Preset &preset) { return preset.base.vocabulary == 49'152; }
+bool isSmolLM(const Preset &preset) { return preset.base.tokenizer == TokenizerFamily::SmolLM; }
 
+/// Llama 3: end of text, of message, of turn.
 json endIds(const Preset &preset) {
-  return isSmolLM(preset) ? json(0) : json({128'001, 128'008, 128'009});
+  const int64_t first = preset.base.firstSpecial;
+  return isSmolLM(preset) ? json(first) : json({first + 1, first + 8, first + 9});
 }
 
-json beginId(const Preset &preset) { return isSmolLM(preset) ? 0 : 128'000; }
+json beginId(const Preset &preset) { return preset.base.firstSpecial; }
 
 /// Every format has it, and in every format it describes the Llama that the model came from.
 json baseConfig(const Preset &preset, DType dtype, bool tied) {
@@ -192,8 +194,7 @@ std::vector<std::pair<std::string, std::string>> tokenizerFiles(const Preset &pr
                        {"bos_token", small ? "<|endoftext|>" : "<|begin_of_text|>"},
                        {"eos_token", small ? "<|endoftext|>" : "<|eot_id|>"},
                        {"model_max_length", preset.base.maxPositions}};
-  return {{"tokenizer.json",
-           syntheticTokenizer(small ? TokenizerFamily::SmolLM : TokenizerFamily::Llama)},
+  return {{"tokenizer.json", syntheticTokenizer(preset.base.tokenizer)},
           {"tokenizer_config.json", config.dump(2)}};
 }
 

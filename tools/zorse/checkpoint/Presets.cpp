@@ -20,15 +20,25 @@ using enum ModelFormat;
 
 constexpr int64_t longContext = 131'072;
 
-//                            h      I       L   H   K  P    V        positions    theta  scaling
-constexpr BaseModel llama1B{2'048, 8'192, 16, 32, 8, 64, 128'256, longContext, 5e5, 32, true};
-constexpr BaseModel llama3B{3'072, 8'192, 28, 24, 8, 128, 128'256, longContext, 5e5, 32, true};
-constexpr BaseModel llama8B{4'096, 14'336, 32, 32, 8, 128, 128'256, longContext, 5e5, 8, false};
+constexpr TokenizerFamily llamaTokens = TokenizerFamily::Llama;
+constexpr TokenizerFamily smolTokens = TokenizerFamily::SmolLM;
+
+// h, I, L, H, K, P, V, positions, theta, scaling, tied, tokens
+constexpr BaseModel llama1B{2'048,       8'192, 16, 32,   8,           64,     128'256,
+                            longContext, 5e5,   32, true, llamaTokens, 128'000};
+constexpr BaseModel llama3B{3'072,       8'192, 28, 24,   8,           128,    128'256,
+                            longContext, 5e5,   32, true, llamaTokens, 128'000};
+constexpr BaseModel llama8B{4'096,       14'336, 32, 32,    8,           128,    128'256,
+                            longContext, 5e5,    8,  false, llamaTokens, 128'000};
 /// Llama 3, before long contexts.
-constexpr BaseModel llama8BShort{4'096, 14'336, 32, 32, 8, 128, 128'256, 8'192, 5e5, 0, false};
-constexpr BaseModel smolLM135M{576, 1'536, 30, 9, 3, 64, 49'152, 2'048, 1e4, 0, true};
-constexpr BaseModel smolLM360M{960, 2'560, 32, 15, 5, 64, 49'152, 2'048, 1e4, 0, true};
-constexpr BaseModel smolLM1B7{2'048, 8'192, 24, 32, 32, 64, 49'152, 2'048, 1e4, 0, true};
+constexpr BaseModel llama8BShort{4'096, 14'336, 32, 32,    8,           128,    128'256,
+                                 8'192, 5e5,    0,  false, llamaTokens, 128'000};
+constexpr BaseModel smolLM135M{576,   1'536, 30, 9,    3,          64, 49'152,
+                               2'048, 1e4,   0,  true, smolTokens, 0};
+constexpr BaseModel smolLM360M{960,   2'560, 32, 15,   5,          64, 49'152,
+                               2'048, 1e4,   0,  true, smolTokens, 0};
+constexpr BaseModel smolLM1B7{2'048, 8'192, 24, 32,   32,         64, 49'152,
+                              2'048, 1e4,   0,  true, smolTokens, 0};
 
 /// Layers first, first + step, … below the base's number.
 std::vector<int64_t> every(const BaseModel &base, int64_t step, int64_t first) {

@@ -6,6 +6,8 @@
 //===----------------------------------------------------------------------===//
 #pragma once
 
+#include "SyntheticTokenizer.h"
+
 #include "zorse/hybrid/ModelConfig.h"
 
 #include <span>
@@ -20,6 +22,8 @@ struct BaseModel {
   double ropeTheta;
   double scaling; ///< factor of the llama3 rope scaling; 0: none
   bool tied;      ///< whether the head is the embedding table
+  TokenizerFamily tokenizer;
+  int64_t firstSpecial; ///< id of the tokenizer's first special token
 };
 
 /// Ranks of the MLA layers.
