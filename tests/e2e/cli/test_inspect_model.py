@@ -23,8 +23,8 @@ PERCENT = {
     X1 + "kv512": "53.125", X1 + "kv64": "9.375", X1 + "kv128": "15.625", X1 + "kv48": "7.8125",
     X1 + "dynamic": "54.7", X3 + "kv816": "42.97", X3 + "dynamic": "43", X3 + "kv96": "7.8",
     XS + "1.7b-kv480": "12.5", XS + "135m-kv16": "12.5", XS + "360m-kv48": "12.5",
-    "mambainllama-3b-0.50": "50", "mambainllama-8b-0.50": "50", "mambainllama-8b-0.75": "25",
-    "mambainllama-8b-0.875": "12.5", "mambainllama-8b-1": "0",
+    "mambainllama-1b-0.50": "50", "mambainllama-3b-0.50": "50", "mambainllama-8b-0.50": "50",
+    "mambainllama-8b-0.75": "25", "mambainllama-8b-0.875": "12.5", "mambainllama-8b-1": "0",
     "llama-3.2-1b": "100", "llama-3.2-3b": "100", "llama-3.1-8b": "100", "smollm-1.7b": "100",
 }
 # How many times smaller that is.
@@ -152,8 +152,8 @@ class PublishedTest(CliCase):
         mixers = {"mla": [0, 4, 8, 12, 16, 20, 25, 30]}
         for i, layer in enumerate(self.inspected(Z8 + "8mla-24mamba")["layers"]):
             self.assertEqual(layer["mixer"], "mla" if i in mixers["mla"] else "mamba2", i)
-        for preset, kept in ("3b-0.50", 14), ("8b-0.50", 16), ("8b-0.75", 8), ("8b-0.875", 4), \
-                ("8b-1", 0):
+        for preset, kept in (("1b-0.50", 8), ("3b-0.50", 14), ("8b-0.50", 16), ("8b-0.75", 8),
+                             ("8b-0.875", 4), ("8b-1", 0)):
             counts = self.inspected("mambainllama-" + preset)["layer_counts"]
             self.assertEqual(counts["gqa"], kept)
         self.assertEqual([i for i, layer in enumerate(
