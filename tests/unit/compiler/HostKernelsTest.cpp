@@ -5,8 +5,8 @@
 //
 //===----------------------------------------------------------------------===//
 //
-// Compiles each request for the host with its default configuration and some
-// drawn with a fixed seed, and runs the tuner's verification on it: ragged
+// Compiles each request for the host with its default configuration, the same
+// without the bf16 dot product, and some drawn with a fixed seed, and runs the tuner's verification on it: ragged
 // sizes, poisoned outputs, guard zones, fp64 reference.
 //
 //===----------------------------------------------------------------------===//
@@ -40,6 +40,11 @@ TEST_P(HostKernels, AgreeWithTheReference) {
   Result<KernelConfig> standard = KernelConfig::defaults(*op, target);
   ASSERT_TRUE(standard.ok()) << standard.error().message;
   configs.push_back(*standard);
+  if (standard->has("bf16_dot") && standard->get("bf16_dot") != 0) {
+    Result<KernelConfig> widened = KernelConfig::parse("bf16_dot=0", *op, target);
+    ASSERT_TRUE(widened.ok()) << widened.error().message;
+    configs.push_back(*widened);
+  }
   std::vector<KernelConfig> all = enumerateConfigs(*op, target);
   std::mt19937_64 random(seed);
   for (int i = 0; i < drawnConfigs && all.size() > 1; ++i)

@@ -6,6 +6,7 @@
 //===----------------------------------------------------------------------===//
 
 #include "X86Codegen.h"
+#include "X86Math.h"
 
 #include "mlir/Conversion/ArithToLLVM/ArithToLLVM.h"
 #include "mlir/Conversion/ControlFlowToLLVM/ControlFlowToLLVM.h"
@@ -37,6 +38,7 @@ namespace {
 /// exp, log and their like as polynomials over vectors: there is no math library to call.
 struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(ApproximateMath)
+  explicit ApproximateMath(const TargetDesc &target) : target(target) {}
   StringRef getArgument() const final { return "zorse-approximate-math"; }
   void getDependentDialects(DialectRegistry &registry) const override {
     registry.insert<arith::ArithDialect, math::MathDialect>();
@@ -46,9 +48,11 @@ struct ApproximateMath : PassWrapper<ApproximateMath, OperationPass<>> {
     MathPolynomialApproximationOptions options;
     options.enableAvx2 = false;
     populateMathPolynomialApproximationPatterns(patterns, options);
+    populateX86MathPatterns(patterns, target);
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }
+  const TargetDesc &target;
 };
 
 /// bf16 by integer arithmetic, for a CPU that cannot convert to it.
@@ -73,7 +77,7 @@ Status lowerHostToLLVM(ModuleOp module, const TargetDesc &target) {
   pipeline.enableVerifier(false);
   pipeline.addPass(createCanonicalizerPass());
   pipeline.addPass(createCSEPass());
-  pipeline.addPass(std::make_unique<ApproximateMath>());
+  pipeline.addPass(std::make_unique<ApproximateMath>(target));
   if (!target.hasBf16Convert)
     pipeline.addPass(std::make_unique<ExpandBF16>());
   pipeline.addPass(createSCFToControlFlowPass());
