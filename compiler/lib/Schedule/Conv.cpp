@@ -89,8 +89,8 @@ static void scheduleRuns(const ScheduleInput &input, TileProgram &program) {
 static void scheduleStep(const ScheduleInput &input, TileProgram &program) {
   int64_t channels = input.field("conv_dim"), c = std::min(input.knob("block_c"), channels);
   KernelBuilder k(input, program, "zorse_causal_conv1d_update",
-                  {"tokens", blocksOf("conv_dim", c), "1"});
-  Val t = k.programId(0), c0 = k.programId(1) * c;
+                  {blocksOf("conv_dim", c), "tokens", "1"});
+  Val t = k.programId(1), c0 = k.programId(0) * c;
   ConvWindow inputs(k, sourceOf(k), t, k.loadIndex(k.operand("slots"), t), c0, c);
   k.store(inputs.result(0), k.operand("out"), t * channels + c0, {1}, {inputs.cols});
   inputs.remember(1);

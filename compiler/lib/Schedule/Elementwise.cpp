@@ -38,8 +38,9 @@ static void scheduleEmbed(const ScheduleInput &input, TileProgram &program) {
 static void scheduleSwiglu(const ScheduleInput &input, TileProgram &program) {
   int64_t width = input.field("intermediate_size"), n = std::min(input.knob("block_n"), width);
   KernelBuilder k(input, program, "zorse_swiglu",
-                  {"tokens", blocksOf("intermediate_size", n), "1"});
-  Val t = k.programId(0), n0 = k.programId(1) * n, in = k.operand("gate_up");
+                  {"tokens * " + blocksOf("intermediate_size", n), "1", "1"});
+  int64_t blocks = llvm::divideCeil(width, n);
+  Val t = k.programId(0) / blocks, n0 = k.programId(0) % blocks * n, in = k.operand("gate_up");
   Operand cols = k.inside(n0, n, width);
   Val first = t * (2 * width) + n0;
   Val gate = k.load(in, first, {1}, {cols}, {n}), up = k.load(in, first + width, {1}, {cols}, {n});

@@ -71,8 +71,8 @@ static void finishHead(KernelBuilder &k, const Step &step, Val token, Val slot, 
 /// A workgroup takes all heads of one key/value head of one token.
 static void scheduleTogether(const ScheduleInput &input, TileProgram &program) {
   Step step{input};
-  KernelBuilder k(input, program, "zorse_mamba2_step", {"tokens", "num_kv_heads", "1"});
-  Val t = k.programId(0), kvHead = k.programId(1);
+  KernelBuilder k(input, program, "zorse_mamba2_step", {"num_kv_heads", "tokens", "1"});
+  Val t = k.programId(1), kvHead = k.programId(0);
   Val slot = k.loadIndex(k.operand("slots"), t);
   auto convolve = [&](Val c0, int64_t extent) {
     ConvWindow window = windowOf(k, step, t, slot, c0, extent);
@@ -99,15 +99,15 @@ static void scheduleApart(const ScheduleInput &input, TileProgram &program) {
       {"convolved", input.formula("tokens * " + std::to_string(step.channels))});
   {
     KernelBuilder k(input, program, "zorse_mamba2_step_conv",
-                    {"tokens", blocksOf(std::to_string(step.channels), block), "1"});
-    Val t = k.programId(0), c0 = k.programId(1) * block;
+                    {blocksOf(std::to_string(step.channels), block), "tokens", "1"});
+    Val t = k.programId(1), c0 = k.programId(0) * block;
     ConvWindow window = windowOf(k, step, t, k.loadIndex(k.operand("slots"), t), c0, block);
     k.store(convolved(window), k.workspace("convolved"), t * step.channels + c0, {1},
             {window.cols});
     window.remember(1);
   }
-  KernelBuilder k(input, program, "zorse_mamba2_step", {"tokens", "num_heads", "1"});
-  Val t = k.programId(0), head = k.programId(1), kvHead = head / (step.heads / step.kvHeads);
+  KernelBuilder k(input, program, "zorse_mamba2_step", {"num_heads", "tokens", "1"});
+  Val t = k.programId(1), head = k.programId(0), kvHead = head / (step.heads / step.kvHeads);
   auto loadConvolved = [&](Val channel, int64_t extent) {
     return k.load(k.workspace("convolved"), t * step.channels + channel, {1}, {}, {extent});
   };

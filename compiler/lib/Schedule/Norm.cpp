@@ -34,8 +34,9 @@ static void scheduleGatedRmsnorm(const ScheduleInput &input, TileProgram &progra
   int64_t groups = input.field("num_groups"), width = input.field("group_size");
   int64_t g = std::min(input.knob("block_g"), groups);
   KernelBuilder k(input, program, "zorse_gated_rmsnorm",
-                  {"tokens", blocksOf("num_groups", g), "1"});
-  Val t = k.programId(0), g0 = k.programId(1) * g;
+                  {"tokens * " + blocksOf("num_groups", g), "1", "1"});
+  int64_t blocks = llvm::divideCeil(groups, g);
+  Val t = k.programId(0) / blocks, g0 = k.programId(0) % blocks * g;
   Operand rows = k.inside(g0, g, groups);
   auto load = [&](const char *name, Val offset) {
     return k.load(k.operand(name), offset, {width, 1}, {rows, width}, {g, width});

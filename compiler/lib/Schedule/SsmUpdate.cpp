@@ -17,13 +17,17 @@ StateStep::StateStep(KernelBuilder &k, Val raw, Val head) {
 Val StateStep::advance(KernelBuilder &k, Val place, Operand rows, Val x, Val b, Val c,
                        Val d) const {
   int64_t p = x.shape()[0], n = b.shape()[0];
-  Val state = k.load(k.operand("state"), place, {n, 1}, {rows, n}, {p, n});
+  Val stored = k.loadRaw(k.operand("state"), place, {n, 1}, {rows, n}, {p, n});
+  if (int64_t prefetch = k.input.knobOr("prefetch", 0))
+    stored.value.getDefiningOp<tile::LoadOp>().setPrefetch(prefetch);
+  Val state = k.convert(stored, DType::F32);
   state = state * decay + k.broadcast(x * dt, {p, n}, 0) * k.broadcast(b, {p, n}, 1);
   k.store(state, k.operand("state"), place, {n, 1}, {rows, n});
   return k.sum(state * k.broadcast(c, {p, n}, 1), 1) + x * d;
 }
 
 /// A workgroup takes some rows of the state of one head of one token, reads and writes them once.
+/// Neighbours in memory follow one another, so that the state of a token is one stream.
 void scheduleSsmUpdate(const ScheduleInput &input, TileProgram &program) {
   int64_t heads = input.field("num_heads"), kvHeads = input.field("num_kv_heads");
   int64_t width = input.field("head_dim"), n = input.field("d_state");
@@ -31,8 +35,8 @@ void scheduleSsmUpdate(const ScheduleInput &input, TileProgram &program) {
   int64_t rowWidth = kvHeads * (width + n) + heads * n;
 
   KernelBuilder k(input, program, "zorse_ssm_update",
-                  {"tokens", "num_heads", blocksOf("head_dim", p)});
-  Val t = k.programId(0), h = k.programId(1), p0 = k.programId(2) * p;
+                  {blocksOf("head_dim", p), "num_heads", "tokens"});
+  Val t = k.programId(2), h = k.programId(1), p0 = k.programId(0) * p;
   Val kvHead = h / (heads / kvHeads);
   Operand rows = k.inside(p0, p, width);
   StateStep step(

@@ -91,6 +91,7 @@ private:
   /// Whether `op` is one of those readers; emits all at the last of them.
   bool takeIntoRows(mlir::Operation *op);
   void emitRows(const RowGroup &group);
+  void prefetchRow(mlir::Value tile, mlir::Value row);
 
   // Formulas (HostFormula.cpp)
   /// Elements [column, column + width) of a row, as a vector; width 0 gives one scalar.

@@ -16,6 +16,7 @@
 #include "HostEmitter.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 
@@ -128,6 +129,37 @@ bool HostEmitter::takeIntoRows(Operation *op) {
   return true;
 }
 
+/// Asks for what the loads behind `tile` will read so many bytes further on, where they say so.
+void HostEmitter::prefetchRow(Value tile, Value row) {
+  Operation *op = tile.getDefiningOp();
+  if (!op || buffers.contains(tile) || isa<tile::BroadcastOp>(op))
+    return;
+  auto load = dyn_cast<tile::LoadOp>(op);
+  if (!load) {
+    for (Value operand : op->getOperands())
+      if (isa<RankedTensorType>(operand.getType()))
+        prefetchRow(operand, row);
+    return;
+  }
+  int64_t ahead = load.getPrefetch().value_or(0);
+  if (ahead == 0)
+    return;
+  Type element = cast<RankedTensorType>(load.getResult().getType()).getElementType();
+  Type pointer = LLVM::LLVMPointerType::get(b.getContext());
+  Value offset =
+      arith::AddIOp::create(b, scalarOf(load.getOffset()),
+                            arith::MulIOp::create(b, row, scalarOf(load.getStrides().front())));
+  Value wide = arith::IndexCastOp::create(b, b.getI64Type(), offset);
+  Value at = LLVM::GEPOp::create(b, pointer, element, scalarOf(load.getBuffer()),
+                                 ArrayRef<LLVM::GEPArg>{wide});
+  int64_t bytes = extentOf(tile).columns * element.getIntOrFloatBitWidth() / 8;
+  for (int64_t byte = 0; byte < bytes; byte += 64) {
+    Value next = LLVM::GEPOp::create(b, pointer, b.getI8Type(), at,
+                                     ArrayRef<LLVM::GEPArg>{int32_t(ahead + byte)});
+    LLVM::Prefetch::create(b, next, /*rw=*/0, /*hint=*/3, /*cache=*/1);
+  }
+}
+
 void HostEmitter::emitRows(const RowGroup &group) {
   Value matrix = group.maker->getResult(0);
   Extent extent = extentOf(matrix);
@@ -145,6 +177,7 @@ void HostEmitter::emitRows(const RowGroup &group) {
           1, extent.rows, cast<RankedTensorType>(reader->getResult(0).getType()).getElementType());
   }
   forRows(index(extent.rows), [&](Value row) {
+    prefetchRow(matrix, row);
     forLine(extent.columns, [&](Value column, int64_t width) {
       storeVector(evaluate(matrix, row, column, width), address(line, Value(), column));
     });

@@ -69,7 +69,7 @@ def Tile_LoadOp : Tile_Op<"load", [AttrSizedOperandSegments, MemoryEffects<[MemR
     result[i,j] = i < valid[0] && j < valid[1] ? buffer[offset + i*strides[0] + j*strides[1]] : 0
     ```
     Elements outside `valid` are not touched in memory. A rank-1 tile has one stride and one bound.
-    Without `valid` the whole tile lies inside the buffer. `prefetch` is a hint: a product that
+    Without `valid` the whole tile lies inside the buffer. `prefetch` is a hint: what
     streams this tile from memory may ask for the lines so many bytes ahead.
 
     Constraints: C1. as many strides as the rank (1 or 2). C2. no or as many bounds as the rank.

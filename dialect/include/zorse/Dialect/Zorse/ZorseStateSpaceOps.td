@@ -81,7 +81,7 @@ def Zorse_Mamba2StepOp : Zorse_Op<"mamba2_step"> {
             memref<?x4x5120xbf16>, memref<?x24x128x128xbf16>, memref<?x3072xbf16>)
         {num_heads = 24, num_kv_heads = 8, head_dim = 128, d_state = 128, row_stride = 8216,
          x_offset = 3072, dt_offset = 8192}
-        config = #zorse.config<"conv_first=0">
+        config = #zorse.config<"conv_first=1,prefetch=4096">
     ```
 
     Available on: host, AMD.
@@ -135,7 +135,7 @@ def Zorse_SsmUpdateOp : Zorse_Op<"ssm_update"> {
         outs(%state, %y : memref<?x24x128x128xbf16>, memref<?x3072xbf16>)
         {num_heads = 24, num_kv_heads = 8, head_dim = 128, d_state = 128, dt_stride = 8216,
          dt_offset = 8192}
-        config = #zorse.config<"block_p=32">
+        config = #zorse.config<"block_p=32,prefetch=4096">
     ```
 
     Available on: host, AMD.
