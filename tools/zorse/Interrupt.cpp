@@ -33,6 +33,15 @@ void watchSignals() {
   }
 }
 
+bool forgetInterrupt() {
+  if (receivedSignal == SIGTERM)
+    return false;
+  receivedSignal = 0;
+  stopRequested.store(false);
+  watchSignals();
+  return true;
+}
+
 int interruptedExitCode() { return receivedSignal == SIGTERM ? 75 : 130; }
 
 } // namespace zorse::tool

@@ -15,6 +15,9 @@ extern std::atomic<bool> stopRequested;
 
 void watchSignals();
 
+/// Forgets a SIGINT, so that the next one is the first again. False after SIGTERM, which stays.
+bool forgetInterrupt();
+
 /// The exit code that goes with the signal: 130 after SIGINT; 75 (can be resumed) after SIGTERM,
 /// which job schedulers send ahead of their limit.
 int interruptedExitCode();

@@ -27,8 +27,8 @@ constexpr const char *startHeader = "<|start_header_id|>", *endHeader = "<|end_h
 constexpr const char *endOfTurn = "<|eot_id|>";
 constexpr const char *start = "<|im_start|>", *end = "<|im_end|>";
 constexpr const char *fixedDate = "26 Jul 2024";
-constexpr const char *smolSystem =
-    "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+constexpr const char *smolSystem = "You are a helpful AI "
+                                   "assistant named SmolLM, trained by Hugging Face";
 
 /// What Python's str.strip() removes, and with it the filter `trim` of a template.
 bool isSpace(uint32_t c) {

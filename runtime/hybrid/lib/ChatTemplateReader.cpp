@@ -7,9 +7,9 @@
 #include "zorse/hybrid/ChatTemplate.h"
 
 #include "JsonFile.h"
+#include "Sha256.h"
 
 #include <fmt/format.h>
-#include <sodium.h>
 
 #include <filesystem>
 
@@ -45,15 +45,6 @@ constexpr Known known[] = {
 
 constexpr const char *wayOut =
     "choose one by name with --chat-template (llama3, llama3.1, llama3.2, chatml or smollm2)";
-
-std::string sha256Of(const std::string &text) {
-  unsigned char digest[crypto_hash_sha256_BYTES];
-  crypto_hash_sha256(digest, reinterpret_cast<const unsigned char *>(text.data()), text.size());
-  std::string hex;
-  for (unsigned char byte : digest)
-    hex += fmt::format("{:02x}", byte);
-  return hex;
-}
 
 bool exists(const std::string &path) {
   std::error_code error;
@@ -121,7 +112,7 @@ Result<ChatTemplate> ChatTemplate::forModel(const std::string &dir) {
         fmt::format("the model has no chat template: expected chat_template.jinja or "
                     "$.chat_template in tokenizer_config.json; it may be no chat model; {}",
                     wayOut));
-  const std::string hash = sha256Of(*text);
+  const std::string hash = sha256Hex(*text);
   std::optional<Format> format = formatOf(hash);
   if (!format)
     return usageError(fmt::format("{}: the chat template with SHA-256 {} is not among the known "
