@@ -127,6 +127,11 @@ struct Pass {
   int64_t tokens() const { return static_cast<int64_t>(ids.size()); }
   int64_t promptTokens() const { return tokens() - decodeRows; }
   int64_t prompts() const { return static_cast<int64_t>(slots.size()); }
+  /// Decode rows alone, all with logits: nothing but perToken is read, and equal shapes make equal
+  /// launches.
+  bool decodesAll() const {
+    return prompts() == 0 && static_cast<int64_t>(wanted.size()) == tokens();
+  }
   int64_t promptContext() const; ///< longest sequence of the prompts
   /// Adds one token of a sequence that has `length` > 0 so far; before any prompt.
   void appendDecode(int32_t slot, int64_t length, int32_t token);

@@ -225,7 +225,7 @@ Status uploadInputs(Device &device, const PassInputs &inputs, const Pass &pass) 
     perToken.insert(perToken.end(), row->begin(), row->end());
     perToken.resize(perToken.size() + static_cast<size_t>(tokenRow(pass.tokens())) - row->size());
   }
-  if (Status status = uploadInts(device, inputs.perToken, perToken); !status || pass.prompts() == 0)
+  if (Status status = uploadInts(device, inputs.perToken, perToken); !status || pass.decodesAll())
     return status;
   const std::pair<const DeviceTensor *, const std::vector<int32_t> *> all[] = {
       {&inputs.wanted, &pass.wanted},
@@ -253,7 +253,7 @@ int64_t recordedContext(int64_t longest, int64_t maxLen) {
 Status Engine::State::forward(const Pass &pass, int64_t firstRow) {
   if (Status status = uploadInputs(device(), inputs, pass); !status)
     return status;
-  if (pass.prompts() == 0)
+  if (pass.decodesAll())
     return launchDecode(pass, firstRow);
   if (Status status = growExpanded(pass); !status)
     return status;

@@ -51,6 +51,7 @@ TEST_P(CompiledModels, RunsOnPages) {
   checkTrace(GetParam(), paged, f32Tolerance);
   checkMixedSteps(GetParam(), paged, f32Tolerance);
   checkGraphs(GetParam(), paged);
+  checkBatcher(GetParam(), paged);
 }
 TEST_P(CompiledModels, TakesSixteenBitCachesAndStates) {
   EngineSetup mixed = setup(DType::F32);

@@ -56,6 +56,9 @@ void checkPieces(const std::string &model, EngineSetup setup, double tolerance);
 /// Steps that mix pieces of prompts with single tokens of other sequences at random give the logits
 /// of each sequence alone.
 void checkMixedSteps(const std::string &model, EngineSetup setup, double tolerance);
+/// Golden prompts that arrive one after another at a batcher with too few pages for all: each is
+/// continued as golden, though rows wait, mix with others, and are put back.
+void checkBatcher(const std::string &model, EngineSetup setup);
 /// An f32 model whose caches are in other types (of `setup`), against f32 caches. The first layer
 /// of the rounded kind holds the f32 values rounded once. Along the golden path every rounded layer
 /// adds at most 80 unit roundoffs to the error of the logits: keys and values are off by one each,

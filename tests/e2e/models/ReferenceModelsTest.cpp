@@ -48,6 +48,7 @@ TEST_P(ReferenceModels, RunsOnPages) {
   checkTrace(GetParam(), paged, f32Tolerance);
   checkMixedSteps(GetParam(), paged, f32Tolerance);
   checkGraphs(GetParam(), paged);
+  checkBatcher(GetParam(), paged);
 }
 TEST_P(ReferenceModels, TakesSixteenBitCachesAndStates) {
   EngineSetup mixed = f32;
