@@ -20,10 +20,9 @@ void scheduleGqaDecode(const ScheduleInput &input, TileProgram &program) {
   int64_t m = input.dotExtent(rep), p = input.dotDepth(width, width, type);
   int64_t rowWidth = kvHeads * width;
   double scale = softmaxScale(input, width);
-  // Few rows read keys and values as seldom as packing them would. But keys that are packed in
-  // pairs need no sums of lanes, which for a narrow head cost more than its products.
+  // Few rows read values as seldom as packing them would. Keys that are not packed want a sum of
+  // lanes for every score, which costs more than its products and the packing.
   bool stageValues = rep > 8 || !input.target.isHost();
-  bool stageKeys = stageValues || (rep > 1 && input.knobOr("bf16_dot", 0) != 0);
 
   SplitAttention attention{input, program, "zorse_gqa_decode", heads, rep, width, splits};
   attention.addWorkspaces();
@@ -48,8 +47,7 @@ void scheduleGqaDecode(const ScheduleInput &input, TileProgram &program) {
                 k.loadRaw(k.operand(name), offset, {rowWidth, 1}, {left, width}, {bn, p}), type);
             return stage ? k.stage(tile) : tile;
           };
-          Val s =
-              k.dot(q, block("k_cache", stageKeys), k.zeros({m, bn}), /*transposeB=*/true) * scale;
+          Val s = k.dot(q, block("k_cache", true), k.zeros({m, bn}), /*transposeB=*/true) * scale;
           if (masked)
             s = select(k.iota({m, bn}, 1) < left, s, hiddenScore);
           return before.add(k, s, block("v_cache", stageValues), type);
