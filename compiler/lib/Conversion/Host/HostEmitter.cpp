@@ -232,6 +232,9 @@ TileBuffer HostEmitter::allocate(int64_t rows, int64_t columns, Type element) {
   int64_t rowStride = columns;
   if (rows > 1)
     rowStride = llvm::alignTo(columns, lanes);
+  // Rows a multiple of 2 KiB apart would share a few sets of the first-level cache.
+  if (int64_t bits = element.getIntOrFloatBitWidth(); rows > 2 && rowStride * bits % (8 << 11) == 0)
+    rowStride += 512 / bits;
   Value count = LLVM::ConstantOp::create(b, b.getI64Type(), rows * rowStride);
   Value pointer = LLVM::AllocaOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), element,
                                          count, /*alignment=*/64);

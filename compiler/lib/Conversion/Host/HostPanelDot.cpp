@@ -282,6 +282,11 @@ void HostEmitter::emitPanelKernel(tile::DotOp dot, const TileBuffer &into) {
   } else {
     TileBuffer packed = bufferOf(dot.getA());
     a = {packed.pointer, wide(index(packed.rowStride)), packed.element, Value()};
+    // A staged copy has zeros for the rows that are outside; they need no product.
+    if (auto stage = dot.getA().getDefiningOp<tile::StageOp>(); stage && !stage.getTranspose())
+      if (tile::LoadOp load = loadBehind(stage.getValue()))
+        if (Value limit = limitOf(load, 0, extent.rows))
+          a.rowLimit = scalarOf(limit);
   }
 
   // Of 32 registers (16 with AVX2) some hold b, widened as the case may be, and a.
