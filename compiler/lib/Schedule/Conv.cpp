@@ -16,10 +16,10 @@ ConvWindow::ConvWindow(KernelBuilder &k, const ConvSource &source, Val firstToke
       x(firstToken * source.stride + source.offset + c0),
       stateRow(slot * (taps * source.channels) + c0) {}
 
-Val ConvWindow::at(int64_t token) {
+Val ConvWindow::storedAt(int64_t token) {
   if (token < 0)
-    return k.load(source.state, stateAt(taps + token), {1}, {cols}, {extent});
-  return k.load(source.x, x + token * source.stride, {1}, {cols}, {extent});
+    return k.loadRaw(source.state, stateAt(taps + token), {1}, {cols}, {extent});
+  return k.loadRaw(source.x, x + token * source.stride, {1}, {cols}, {extent});
 }
 
 Val ConvWindow::weight(int64_t tap) {
@@ -37,7 +37,7 @@ Val ConvWindow::result(int64_t token) {
 
 void ConvWindow::remember(int64_t tokens) {
   for (int64_t row = 0; row < taps; ++row)
-    k.store(at(tokens - taps + row), source.state, stateAt(row), {1}, {cols});
+    k.store(storedAt(tokens - taps + row), source.state, stateAt(row), {1}, {cols});
 }
 
 /// The convolution as an op of its own.
@@ -92,8 +92,10 @@ static void scheduleStep(const ScheduleInput &input, TileProgram &program) {
                   {blocksOf("conv_dim", c), "tokens", "1"});
   Val t = k.programId(1), c0 = k.programId(0) * c;
   ConvWindow inputs(k, sourceOf(k), t, k.loadIndex(k.operand("slots"), t), c0, c);
-  k.store(inputs.result(0), k.operand("out"), t * channels + c0, {1}, {inputs.cols});
+  // Shifting comes first: it is what waits for memory, in loops that do nothing else.
+  Val result = inputs.result(0);
   inputs.remember(1);
+  k.store(result, k.operand("out"), t * channels + c0, {1}, {inputs.cols});
 }
 
 void scheduleConv(const ScheduleInput &input, TileProgram &program) {

@@ -102,9 +102,9 @@ static void scheduleApart(const ScheduleInput &input, TileProgram &program) {
                     {blocksOf(std::to_string(step.channels), block), "tokens", "1"});
     Val t = k.programId(1), c0 = k.programId(0) * block;
     ConvWindow window = windowOf(k, step, t, k.loadIndex(k.operand("slots"), t), c0, block);
-    k.store(convolved(window), k.workspace("convolved"), t * step.channels + c0, {1},
-            {window.cols});
+    Val result = convolved(window);
     window.remember(1);
+    k.store(result, k.workspace("convolved"), t * step.channels + c0, {1}, {window.cols});
   }
   KernelBuilder k(input, program, "zorse_mamba2_step", {"num_heads", "tokens", "1"});
   Val t = k.programId(1), head = k.programId(0), kvHead = head / (step.heads / step.kvHeads);

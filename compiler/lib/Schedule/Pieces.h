@@ -30,8 +30,9 @@ struct ConvWindow {
   ConvWindow(KernelBuilder &k, const ConvSource &source, Val firstToken, Val slot, Val c0,
              int64_t extent);
   Val stateAt(int64_t row) { return stateRow + row * source.channels; }
-  /// The input of one token, [extent].
-  Val at(int64_t token);
+  /// The input of one token, [extent], as it is stored.
+  Val storedAt(int64_t token);
+  Val at(int64_t token) { return k.convert(storedAt(token), DType::F32); }
   Val weight(int64_t tap);
   Val bias();
   /// The result of one token of those that reach back into the state, [extent].

@@ -50,7 +50,7 @@ def Zorse_CausalConv1dUpdateOp : Zorse_Op<"causal_conv1d_update"> {
             memref<?x8216xbf16>, memref<4x5120xbf16>, memref<5120xbf16>, memref<?xi32>)
         outs(%conv_state, %out : memref<?x4x5120xbf16>, memref<?x5120xbf16>)
         {conv_dim = 5120, x_stride = 8216, x_offset = 3072}
-        config = #zorse.config<"block_c=512">
+        config = #zorse.config<"block_c=128">
     ```
 
     Available on: host, AMD.

@@ -32,9 +32,11 @@
 //   their L rounding errors add up to sqrt(L/2) u/sqrt(3) rms.
 // * `g` is 32: exp, rsqrt, a division and a handful of products, each good to a few
 //   u. The state ops chain two of those functions before each (softplus into the
-//   decay): 64. In the ssd_scan the exponents are differences of a running sum of
-//   dt·|A| besides; with |A| up to 16, dt about 1 and 256 steps a chunk it reaches
-//   16 * 256, and its rounding is a relative error of the decay: 64 + 16 * 256.
+//   decay): 64. mamba2_step has x, B and C through an exp each before that and the
+//   gated norm behind it: 64 + 4 * 32. In the ssd_scan the exponents are differences
+//   of a running sum of dt·|A| besides; with |A| up to 16, dt about 1 and 256 steps a
+//   chunk it reaches 16 * 256, and its rounding is a relative error of the decay: 64 +
+//   16 * 256.
 //
 // * A score is a sum of D products, s = softmax_scale * sqrt(D) in size. Its error, by
 //   the same sum of partial sums, is a relative error of a probability.
