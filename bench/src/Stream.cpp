@@ -55,10 +55,8 @@ public:
     for (int member = 1; member < size; ++member)
       threads.emplace_back([this, member] {
         for (int seen = 0;;) {
-          const int now = generation.load(std::memory_order_acquire);
-          if (now == seen)
-            continue;
-          seen = now;
+          wait([&] { return generation.load(std::memory_order_acquire) != seen; });
+          seen = generation.load(std::memory_order_acquire);
           if (!work)
             return;
           work(member);
@@ -75,11 +73,16 @@ public:
     done.store(0);
     start(task);
     task(0);
-    while (done.load(std::memory_order_acquire) < static_cast<int>(threads.size())) {
-    }
+    wait([&] { return done.load(std::memory_order_acquire) == static_cast<int>(threads.size()); });
   }
 
 private:
+  /// Lets others run after a while, so that a thread that waits never keeps one that works waiting.
+  template <typename Condition> static void wait(const Condition &condition) {
+    for (int spins = 0; !condition(); ++spins)
+      if (spins > 4096)
+        std::this_thread::yield();
+  }
   void start(std::function<void(int)> task) {
     work = std::move(task);
     generation.fetch_add(1, std::memory_order_release);
