@@ -8,10 +8,10 @@
 // A sweep reads a block of a cache, then multiplies for a while without reading
 // memory, so the prefetchers of the CPU stop, and the next block waits for its
 // first lines. But where the next round of the loop reads is known: its address
-// with the next value of the counter. The first product after a load therefore
-// fetches that into the second-level cache, a line for each step of its inner
-// loop or so. The last round does it for nothing, and so does one whose address
-// comes from memory, such as a table of pages, if the next page lies elsewhere.
+// with the next value of the counter, looked up in a table of pages if need be.
+// The first product after a load therefore fetches that into the second-level
+// cache, a line for each step of its inner loop or so. The last round does it for
+// nothing.
 //
 //===----------------------------------------------------------------------===//
 
@@ -19,6 +19,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/Matchers.h"
 
 using namespace mlir;
@@ -28,13 +29,17 @@ namespace zorse::host {
 static constexpr int64_t lineBytes = 64;
 
 std::optional<Value> HostEmitter::inNextRound(Value number, scf::ForOp loop) {
-  if (number == loop.getInductionVar())
-    return arith::AddIOp::create(b, scalarOf(number), scalarOf(loop.getStep())).getResult();
+  if (number == loop.getInductionVar()) {
+    // No further than the last value that the loop may see, so that a table has an entry for it.
+    Value next = arith::AddIOp::create(b, scalarOf(number), scalarOf(loop.getStep()));
+    Value last = arith::SubIOp::create(b, scalarOf(loop.getUpperBound()), index(1));
+    return arith::MinSIOp::create(b, next, last).getResult();
+  }
   Operation *op = number.getDefiningOp();
   if (!op || !loop->isProperAncestor(op))
     return scalarOf(number);
-  // What memory holds then, nobody knows; arithmetic can be done again.
-  if (!isPure(op) || op->getNumRegions() != 0 || op->getNumResults() != 1)
+  bool fromTable = isa<memref::LoadOp>(op) && op->getBlock() == loop.getBody();
+  if (!fromTable && (!isPure(op) || op->getNumRegions() != 0 || op->getNumResults() != 1))
     return std::nullopt;
   IRMapping mapping;
   for (Value operand : op->getOperands()) {
@@ -43,6 +48,8 @@ std::optional<Value> HostEmitter::inNextRound(Value number, scf::ForOp loop) {
       return std::nullopt;
     mapping.map(operand, *next);
   }
+  if (auto load = dyn_cast<memref::LoadOp>(op))
+    return loadScalar(load, mapping.lookup(load.getIndices().front()));
   return b.clone(*op, mapping)->getResult(0);
 }
 
@@ -72,9 +79,8 @@ void HostEmitter::noteAhead(Value tile, Operation *reader) {
   };
   Value stride = scalarOf(load.getStrides().front());
   std::optional<Value> next = inNextRound(load.getOffset(), loop);
-  if (!next) // most likely the rows behind these
-    next = arith::AddIOp::create(b, scalarOf(load.getOffset()),
-                                 arith::MulIOp::create(b, stride, index(extent.rows)));
+  if (!next)
+    return;
   Value start =
       LLVM::GEPOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), element,
                           scalarOf(load.getBuffer()), ArrayRef<LLVM::GEPArg>{wide(*next)});

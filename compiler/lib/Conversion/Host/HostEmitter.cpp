@@ -138,13 +138,17 @@ LogicalResult HostEmitter::emitOp(Operation *op) {
   return success();
 }
 
-void HostEmitter::emitScalarLoad(Operation *op) {
-  auto load = cast<memref::LoadOp>(op);
+Value HostEmitter::loadScalar(memref::LoadOp load, Value index) {
   Type element = load.getMemRefType().getElementType();
-  Value offset = arith::IndexCastOp::create(b, b.getI64Type(), scalarOf(load.getIndices().front()));
+  Value offset = arith::IndexCastOp::create(b, b.getI64Type(), index);
   Value at = LLVM::GEPOp::create(b, LLVM::LLVMPointerType::get(b.getContext()), element,
                                  scalarOf(load.getMemRef()), ArrayRef<LLVM::GEPArg>{offset});
-  scalars[load] = LLVM::LoadOp::create(b, element, at);
+  return LLVM::LoadOp::create(b, element, at);
+}
+
+void HostEmitter::emitScalarLoad(Operation *op) {
+  auto load = cast<memref::LoadOp>(op);
+  scalars[load] = loadScalar(load, scalarOf(load.getIndices().front()));
 }
 
 LogicalResult HostEmitter::emitFor(scf::ForOp loop) {

@@ -27,6 +27,7 @@
 #include "zorse/desc/TargetDesc.h"
 
 #include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "llvm/ADT/DenseMap.h"
@@ -67,6 +68,8 @@ private:
   mlir::LogicalResult emitFor(mlir::scf::ForOp loop);
   mlir::LogicalResult emitIf(mlir::scf::IfOp branch);
   void emitScalarLoad(mlir::Operation *op);
+  /// The element at `index` of what `load` reads.
+  mlir::Value loadScalar(mlir::memref::LoadOp load, mlir::Value index);
   void bindArguments(mlir::func::FuncOp target);
 
   // Which values become buffers (HostPlacement.cpp)
@@ -167,7 +170,7 @@ private:
   // Memory of the next round of a loop (HostAhead.cpp)
   /// Remembers what `reader`, an op in the body of a loop, will read next for this formula.
   void noteAhead(mlir::Value tile, mlir::Operation *reader);
-  /// A number as it will be one round later, if no memory decides it.
+  /// A number as it will be one round later, as far as arithmetic and tables tell.
   std::optional<mlir::Value> inNextRound(mlir::Value number, mlir::scf::ForOp loop);
   /// Prefetches in round `k` of the `rounds` of a block's inner loop.
   void prefetchAhead(const ResultBlock &block, mlir::Value k, int64_t rounds);
