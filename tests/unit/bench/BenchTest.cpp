@@ -15,6 +15,7 @@ using namespace zorse;
 using namespace zorse::tool;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 namespace {
 
@@ -215,6 +216,12 @@ TEST(BenchComparison, SaysWhereThePublishedRatioAppears) {
   EXPECT_THAT(text, HasSubstr("as many tokens/s as mamba, the least at batch 1, context 1024, the "
                               "most at batch 48, context 32768 (measured)."));
   EXPECT_THAT(text, HasSubstr("Model: with a large batch at context 32768"));
+
+  EXPECT_THAT(text, Not(HasSubstr("Careful")));
+  Comparison slow = comparison({{1, 1024}});
+  slow.cells[1][0].seconds *= 2;
+  EXPECT_THAT(formatComparison(TableFormat::Markdown, slow),
+              HasSubstr("Careful: at batch 1, context 1024 zebra moves 100.0 GB/s and mamba 50.0"));
 
   Comparison small = comparison({{1, 1024}, {48, 32768}});
   for (size_t model : {1, 2}) {

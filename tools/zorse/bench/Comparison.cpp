@@ -124,6 +124,15 @@ static void explainOne(const Comparison &comparison, size_t other,
                        100 * weightShare(theirs, cells[i].batch, cells[i].context), theirs.name,
                        comparison.bytesRatio(other, i));
   sentences.push_back("Why: " + why + ".");
+  // What bytes do not explain, kernels do: an advantage of that kind is not the layers' own.
+  if (best > 1.25 * comparison.bytesRatio(other, bestCell)) {
+    const ComparedCell &a = cells[bestCell], &b = comparison.cells[other][bestCell];
+    sentences.push_back(fmt::format("Careful: at {} {} moves {:.1f} GB/s and {} {:.1f}, so the "
+                                    "ratio is of kernels too, not of layers alone; `zorse tune "
+                                    "--model` both first.",
+                                    place(a), mine.name, bytesOf(mine, a) / a.seconds * 1e-9,
+                                    theirs.name, bytesOf(theirs, b) / b.seconds * 1e-9));
+  }
   // Bytes at which the ratio would be reached, whatever the machine has room for.
   for (int64_t context : {int64_t(8192), int64_t(32768)}) {
     const CacheCosts a = cacheCosts(mine.config, mine.types),
