@@ -119,9 +119,11 @@ public:
       scf::YieldOp::create(b, next);
       sums.assign(loop.getResults().begin(), loop.getResults().end());
     }
-    for (int64_t rest = looped; rest < steps; ++rest)
-      llvm::copy(step(index(rest), ArrayRef(sums).slice((rest - looped) * each, each), false),
-                 sums.begin() + (rest - looped) * each);
+    for (int64_t rest = looped; rest < steps; ++rest) {
+      int64_t chain = (rest - looped) % chains;
+      llvm::copy(step(index(rest), ArrayRef(sums).slice(chain * each, each), false),
+                 sums.begin() + chain * each);
+    }
     if (steps * group < inner)
       llvm::copy(step(index(steps), ArrayRef(sums).take_front(each), true), sums.begin());
     for (; chains > 1; chains = llvm::divideCeil(chains, 2))
