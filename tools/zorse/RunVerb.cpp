@@ -38,6 +38,8 @@ struct Run {
   Status open();
   Status makeEngine(int64_t promptTokens);
   Result<std::vector<int32_t>> promptIds() const;
+  /// Finds or compiles what so many new tokens and their answer need.
+  Status prepare(size_t newTokens);
   Result<Answer> answer(std::span<const int32_t> ids);
   void report();
 };
@@ -84,16 +86,17 @@ Status Run::makeEngine(int64_t promptTokens) {
   return Status();
 }
 
-/// Streams the answer to stdout as text or as events; nothing of it with --format json.
-Result<Answer> Run::answer(std::span<const int32_t> ids) {
+Status Run::prepare(size_t newTokens) {
   Result<std::vector<OpDesc>> ops =
-      opsToCome(runner, static_cast<int64_t>(ids.size()), arguments.generate.maxNewTokens, 1,
+      opsToCome(runner, static_cast<int64_t>(newTokens), arguments.generate.maxNewTokens, 1,
                 sequence->length());
   if (!ops)
     return ops.takeError();
-  if (Status status = prepareKernels(tool, arguments, *ops, runner); !status)
-    return status.takeError();
+  return prepareKernels(tool, arguments, *ops, runner);
+}
 
+/// Streams the answer to stdout as text or as events; nothing of it with --format json.
+Result<Answer> Run::answer(std::span<const int32_t> ids) {
   const double compiledBefore = runner.compileSeconds();
   std::optional<double> compiledAtFirst;
   const auto prefillTokens = static_cast<int64_t>(ids.size());
@@ -146,6 +149,8 @@ static VerbResult runConversation(Run &run) {
     return status.takeError();
   const ChatTurns turns = {
       .say = [&](std::span<const int32_t> ids) -> Status {
+        if (Status status = run.prepare(ids.size()); !status)
+          return status;
         Result<Answer> answer = run.answer(ids);
         if (!answer)
           return answer.takeError();
@@ -169,6 +174,8 @@ static VerbResult runPrompt(Run &run) {
   if (!ids)
     return ids.takeError();
   if (Status status = run.makeEngine(static_cast<int64_t>(ids->size())); !status)
+    return status.takeError();
+  if (Status status = run.prepare(ids->size()); !status)
     return status.takeError();
   if (stopRequested)
     return interruptedExitCode();

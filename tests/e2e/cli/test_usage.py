@@ -72,7 +72,8 @@ class UsageTest(CliCase):
         self.refused(USAGE, "id is required" + hint, "db", "show")
         self.refused(USAGE, "could not convert: id = abc" + hint, "db", "show", "abc")
         self.refused(USAGE, "model is required" + hint, "run")
-        self.refused(USAGE, "--prompt is required" + hint, "run", "x")
+        self.refused(USAGE, "the prompt is empty; give some text with --prompt or on stdin",
+                     "run", "x", "--prompt", "")
         self.refused(USAGE, "--greedy excludes --temperature" + hint, "run", "x", "--prompt", "y",
                      "--greedy", "--temperature", "1")
 

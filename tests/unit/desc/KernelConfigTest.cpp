@@ -107,7 +107,7 @@ TEST(KernelConfig, DefaultsOfLargeModelsAreLegal) {
 
 TEST(KernelConfig, DefaultsRoundDownAndMoveAsLittleAsPossible) {
   EXPECT_EQ(KernelConfig::defaults(op(decode3B), target("x86_64-avx512"))->text(),
-            "block_h=24,block_n=64,kv_splits=2");
+            "block_h=24,block_n=64,kv_splits=2,bf16_dot=0");
   EXPECT_EQ(KernelConfig::defaults(op(decode3B), target("gfx942"))->text(),
             "block_h=32,block_n=64,block_r=0,kv_splits=8,waves=4");
   // Where the whole latents of 64 tokens would not fit, columns are taken in parts.

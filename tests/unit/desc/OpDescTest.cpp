@@ -46,11 +46,10 @@ TEST(OpDesc, AShortRequestIsComplete) {
   EXPECT_EQ(op->getDType("cache_dtype"), DType::BF16);
   EXPECT_EQ(op->getFloat("softmax_scale"), 0.0);
   EXPECT_EQ(op->tuningPointJson(), R"({"context":4096,"max_len":4096,"num_slots":1,"tokens":1})");
-  EXPECT_EQ(
-      op->canonicalJson(),
-      R"({"cache_dtype":"bf16","dtype":"bf16","kv_lora_rank":128,"num_heads":24,)"
-      R"("op":"mla_decode","page_size":0,"qk_nope_head_dim":64,"qk_rope_head_dim":64,)"
-      R"("softmax_scale":0.0})");
+  EXPECT_EQ(op->canonicalJson(),
+            R"({"cache_dtype":"bf16","dtype":"bf16","kv_lora_rank":128,"num_heads":24,)"
+            R"("op":"mla_decode","page_size":0,"qk_nope_head_dim":64,"qk_rope_head_dim":64,)"
+            R"("softmax_scale":0.0})");
   EXPECT_EQ(op->hash().hex(), "74e37396fa95e898617748bb1f8609c5"); // a database key: never changes
 }
 

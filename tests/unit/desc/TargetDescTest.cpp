@@ -52,7 +52,8 @@ TEST(TargetDesc, NamesForConstraints) {
   ExprScope host = findTarget("x86_64-avx512")->scope();
   EXPECT_EQ(host.at("vector_lanes"), ExprValue(int64_t(16)));
   EXPECT_EQ(host.at("is_host"), ExprValue(int64_t(1)));
-  EXPECT_EQ(host.size(), 6u);
+  EXPECT_EQ(host.at("has_bf16_dot"), ExprValue(int64_t(0)));
+  EXPECT_EQ(host.size(), 7u);
 }
 
 TEST(TargetDesc, TheHostIsOneOfTheRows) {

@@ -134,7 +134,7 @@ std::vector<BadFile> badTokenizers() {
       tokenizer(
           "tokenizer_pre_tokenizer", [](json &d) { d["pre_tokenizer"] = {{"type", "Whitespace"}}; },
           "$.pre_tokenizer.type: \"Whitespace\" is not supported; expected Split, Digits, "
-          "ByteLevel or a Sequence of them"),
+          "ByteLevel, Metaspace or a Sequence of them"),
       tokenizer(
           "tokenizer_broken_pattern",
           [](json &d) {
@@ -157,7 +157,7 @@ std::vector<BadFile> badTokenizers() {
       tokenizer(
           "tokenizer_decoder", [](json &d) { d["decoder"]["decoders"][1] = {{"type", "CTC"}}; },
           "$.decoder.decoders[1].type: \"CTC\" is not supported; expected Replace, "
-          "ByteFallback, Fuse, Strip, ByteLevel or a Sequence of them"),
+          "Metaspace, ByteFallback, Fuse, Strip, ByteLevel or a Sequence of them"),
       tokenizer(
           "tokenizer_template",
           [](json &d) { d["post_processor"]["single"][0]["SpecialToken"]["id"] = "<bos>"; },
