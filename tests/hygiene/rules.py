@@ -13,7 +13,7 @@ LINE_LIMITS = {".cpp": 800, ".h": 300, ".td": 400, ".mlir": 400, ".test": 400, "
                ".sh": 200, ".sql": 400}
 README_LINE_LIMIT = 60
 # The two pages that a newcomer reads from top to bottom may be longer than one screen.
-README_LONGER = {"README.md": 140}
+README_LONGER = {"README.md": 170}
 
 # Texts that others wrote, and that are here as they published them. The READMEs beside them are ours.
 THIRD_PARTY_PREFIX = "third_party/"

@@ -24,7 +24,8 @@ public:
       : op(op), config(config), lanes(std::max(1, target.hostLanes())),
         pairs(target.hasBf16Dot && op.spec().field("dtype") && op.getDType("dtype") == DType::BF16
                   ? 2
-                  : 1) {}
+                  : 1),
+        depth(config.has("bf16_dot") && config.get("bf16_dot") ? 2 : 1) {}
 
   double field(std::string_view name) const { return double(op.get(name)); }
   double size(std::string_view name) const {
@@ -52,17 +53,20 @@ public:
     double across = vectors(columns);
     across = std::min<double>(across, lanes >= 16 ? (rows >= 6 ? 4 : 8) : (rows >= 6 ? 2 : 4));
     double down = std::clamp(std::floor((lanes >= 16 ? 26 : 12) / across), 1.0, rows);
-    double products = rows * vectors(columns) * inner;
+    double products = rows * vectors(columns) * ceilDiv(inner, depth);
     work.columnProducts += products;
     work.columnLoads += products * (across + down) / (across * down);
   }
 
   /// Packing `count` elements in blocks of `columns`.
-  double packing(double count, double columns) const { return count * (columns < lanes ? 4 : 1); }
+  double packing(double count, double columns) const {
+    return count / depth * (columns < lanes ? 4 : 1);
+  }
 
   const OpDesc &op;
   const KernelConfig &config;
   double lanes, pairs;
+  double depth; ///< products that one instruction of the column kernel sums up
 };
 
 HostWork linear(const Shape &s) {
@@ -73,7 +77,11 @@ HostWork linear(const Shape &s) {
   double steps = ceilDiv(inner, step);
   double width = double(byteWidth(s.op.getDType("weight_dtype")));
   work.blocks = steps;
-  if (s.knob("stage_b", 0) != 0) {
+  if (s.field("panel") != 0) { // packed once, when the weights were loaded
+    s.columnKernel(work, m, n, inner);
+    work.accumulators = steps * m * s.vectors(n);
+    work.rowsSpill = m * step * width > firstCacheBytes;
+  } else if (s.knob("stage_b", 0) != 0) {
     s.columnKernel(work, m, n, inner);
     work.packed = s.packing(n * inner, n);
     work.accumulators = steps * m * s.vectors(n);

@@ -26,7 +26,7 @@ class Eval(CliCase):
         stored = self.folder / "model.db"
         self.ran("eval", self.sweep("mla_decode_h24_r128_b1"), "--store", stored)
         rows = self.ran("db", "ls", "--db", stored, "--format", "json").json()["records"]
-        self.assertEqual(len(rows), 112)
+        self.assertEqual(len(rows), 224)
         self.assertFalse(any(row["winner"] for row in rows))
         refused = self.zorse("eval", stored)
         self.assertEqual(refused.code, USAGE)

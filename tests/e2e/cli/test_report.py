@@ -114,7 +114,7 @@ class ReportTest(CliCase):
     def test_files_beside_the_page(self):
         out = self.ran("report", self.rows, cli_case.SOURCE / SWEEP, "-o", "out/", "--format",
                        "json").json()
-        self.assertEqual(out["trials"], 38 + 112)
+        self.assertEqual(out["trials"], 38 + 224)
         self.assertEqual(out["winners"], 3)
         written = sorted(path.name for path in (self.folder / "out").iterdir())
         self.assertEqual(written, sorted(path.split("/")[-1] for path in out["files"]))

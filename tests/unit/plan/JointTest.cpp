@@ -105,8 +105,11 @@ TEST(Joint, RecordedSweepsTellTheLossOfSeparateChoices) {
     std::vector<std::vector<std::string>> knobs;
   };
   const std::vector<Groups> layers = {
-      {"mla_decode", "splits", "tile", splitsThenTile},
-      {"ssd_scan", "chunk", "block and splits", {{"chunk"}, {"block_p", "seq_splits"}}}};
+      {"mla_decode", "splits", "tile", {{"kv_splits"}, {"block_h", "block_n", "bf16_dot"}}},
+      {"ssd_scan",
+       "chunk",
+       "block and splits",
+       {{"chunk"}, {"block_p", "seq_splits", "bf16_dot"}}}};
   std::map<std::string, size_t> seen;
   for (const Groups &groups : layers) {
     fmt::print("{}: {} | {}\n{:<28} {:>10} {:>10} {:>14} {:>14} {:>14} {:>7}\n", groups.kind,
