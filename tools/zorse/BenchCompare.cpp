@@ -183,6 +183,10 @@ VerbResult compareModels(const Tool &tool, const BenchArguments &arguments) {
   Comparison comparison;
   std::vector<std::string> folders = {arguments.dir};
   folders.insert(folders.end(), arguments.against.begin(), arguments.against.end());
+  // A wrong folder shall not be found after minutes of measuring the others.
+  for (const std::string &folder : folders)
+    if (Result<ModelConfig> config = ModelConfig::read(folder); !config)
+      return config.takeError();
   for (const std::string &folder : folders) {
     BenchArguments one = arguments;
     one.dir = folder;

@@ -38,6 +38,10 @@ class BenchRequestTest(CliCase):
         self.refused(USAGE, "a comparison times decode steps alone: --batch, --depth and --seconds; "
                      "leave --prompt, --gen and --first-token out",
                      *self.bench("--against", self.model("llama-stories-260k"), "--gen", "8"))
+        refused = self.zorse(*self.bench("--against", "missing"))
+        self.assertEqual((refused.code, refused.out), (USAGE, ""))
+        # Found before anything is measured.
+        self.assertEqual(refused.err, "zorse: error: missing: expected a model folder\n")
         self.refused(USAGE, "a comparison takes batches from 1 to 4096 and depths from 1, found batch "
                      "1 and depth 0", *self.bench("--against", self.model("llama-stories-260k"),
                                                   "--batch", "1", "--depth", "0"))
