@@ -21,31 +21,24 @@ Result<int64_t> SqliteDatabase::sign(const SigningKey &key) {
     return transaction.takeError();
   int64_t count = 0;
   {
-    Result<Statement> rows =
+    Status signedAll = forEachRow(
         connection->prepare(std::string(selectCode) + "WHERE trust = 'built' ORDER BY code_hash, "
-                                                      "op_hash, arch, config_text");
-    if (!rows)
-      return rows.takeError();
-    while (true) {
-      Result<bool> row = rows->step();
-      if (!row)
-        return row.takeError();
-      if (!*row)
-        break;
-      Result<CodeRow> code = readCodeRow(*connection, *rows);
-      if (!code)
-        return code.takeError();
-      const CodeObject &object = code->code.object;
-      // Neither column is part of what the query walks along.
-      Status status = connection->run(
-          "UPDATE code_object SET signer = ?5, signature = ?6 WHERE code_hash = ?1 AND "
-          "op_hash = ?2 AND arch = ?3 AND config_text = ?4",
-          object.codeHash().hex(), hashText(object.opJson).hex(), object.arch, object.configText,
-          key.publicKey, key.sign(object));
-      if (!status)
-        return status.takeError();
-      ++count;
-    }
+                                                      "op_hash, arch, config_text"),
+        [&](const Statement &row) -> Status {
+          Result<CodeRow> code = readCodeRow(*connection, row);
+          if (!code)
+            return code.takeError();
+          const CodeObject &object = code->code.object;
+          ++count;
+          // Neither column is part of what the query walks along.
+          return connection->run(
+              "UPDATE code_object SET signer = ?5, signature = ?6 WHERE code_hash = ?1 AND "
+              "op_hash = ?2 AND arch = ?3 AND config_text = ?4",
+              object.codeHash().hex(), hashText(object.opJson).hex(), object.arch,
+              object.configText, key.publicKey, key.sign(object));
+        });
+    if (!signedAll)
+      return signedAll.takeError();
   }
   if (Status status = transaction->commit(); !status)
     return status.takeError();

@@ -162,16 +162,9 @@ static Result<std::vector<ComparedCell>> measureModel(const Tool &tool,
 }
 
 VerbResult compareModels(const Tool &tool, const BenchArguments &arguments) {
-  Result<TableFormat> format = parseTableFormat(arguments.format, "--format");
-  if (!format)
-    return format.takeError();
-  std::optional<TableFormat> also;
-  if (!arguments.also.empty()) {
-    Result<TableFormat> second = parseTableFormat(arguments.also, "--also");
-    if (!second)
-      return second.takeError();
-    also = *second;
-  }
+  Result<TableFormats> formats = TableFormats::parse(arguments.format, arguments.also);
+  if (!formats)
+    return formats.takeError();
   if (!arguments.prompts.empty() || !arguments.generated.empty() || arguments.firstToken)
     return usageError("a comparison times decode steps alone: --batch, --depth and --seconds; "
                       "leave --prompt, --gen and --first-token out");
@@ -195,9 +188,7 @@ VerbResult compareModels(const Tool &tool, const BenchArguments &arguments) {
       return cells.takeError();
     comparison.cells.push_back(cells.take());
   }
-  fmt::print("{}", formatComparison(*format, comparison));
-  if (also)
-    fmt::print(stderr, "{}", formatComparison(*also, comparison));
+  formats->print([&](TableFormat format) { return formatComparison(format, comparison); });
   return 0;
 }
 

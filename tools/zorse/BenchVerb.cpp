@@ -120,16 +120,9 @@ static VerbResult runBench(const Tool &tool, const BenchArguments &arguments) {
   watchSignals();
   if (!arguments.against.empty())
     return compareModels(tool, arguments);
-  Result<TableFormat> format = parseTableFormat(arguments.format, "--format");
-  if (!format)
-    return format.takeError();
-  std::optional<TableFormat> also;
-  if (!arguments.also.empty()) {
-    Result<TableFormat> second = parseTableFormat(arguments.also, "--also");
-    if (!second)
-      return second.takeError();
-    also = *second;
-  }
+  Result<TableFormats> formats = TableFormats::parse(arguments.format, arguments.also);
+  if (!formats)
+    return formats.takeError();
   Result<BenchSizes> sizes = readSizes(arguments);
   if (!sizes)
     return sizes.takeError();
@@ -161,9 +154,7 @@ static VerbResult runBench(const Tool &tool, const BenchArguments &arguments) {
     first = *timed;
   }
   const FirstToken *shown = first ? &*first : nullptr;
-  fmt::print("{}", formatTable(*format, setting, rows, shown));
-  if (also)
-    fmt::print(stderr, "{}", formatTable(*also, setting, rows, shown));
+  formats->print([&](TableFormat format) { return formatTable(format, setting, rows, shown); });
   return 0;
 }
 

@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 #include "BundleWriter.h"
 
-#include "zorse/desc/StrictJson.h"
 #include "zorse/dispatch/Dispatcher.h"
 
 #include <algorithm>
@@ -90,17 +89,13 @@ static Result<std::vector<Winner>> winnersFor(const OpDesc &op, const TargetDesc
   };
   std::vector<Entry> entries;
   for (KernelRecord &record : *records) {
-    Result<nlohmann::json> point = parseStrictJson(record.tuningPoint);
-    if (!point || !point->is_object())
+    std::optional<Sizes> tunedAt = parseTuningPoint(record.tuningPoint);
+    if (!tunedAt)
       continue;
-    Sizes tunedAt;
-    for (const auto &[name, value] : point->items())
-      if (value.is_number_integer())
-        tunedAt[name] = value.get<int64_t>();
-    double sizes = tuningDistance(op.tuningPoint(), tunedAt);
+    double sizes = tuningDistance(op.tuningPoint(), *tunedAt);
     double units = tuningDistance({{"", target.computeUnits}}, {{"", record.computeUnits}});
     if (std::isfinite(sizes))
-      entries.push_back({sizes, units, {op.withTuningPoint(tunedAt), std::move(record)}});
+      entries.push_back({sizes, units, {op.withTuningPoint(*tunedAt), std::move(record)}});
   }
   std::sort(entries.begin(), entries.end(), [](const Entry &a, const Entry &b) {
     return std::tuple(a.sizes, a.units, a.winner.record.id) <
@@ -246,9 +241,8 @@ static Result<std::map<std::string, std::string>> makeFacts(const ModelPlan &mad
                                                             const TargetDesc &target,
                                                             const BundleCounts &counts,
                                                             const std::string &compilerRevision) {
-  Result<std::string> ops =
-      hashOfOps(made.config, {made.dtype, target},
-                std::max(made.engine.passTokens, made.engine.numSlots));
+  Result<std::string> ops = hashOfOps(made.config, {made.dtype, target},
+                                      std::max(made.engine.passTokens, made.engine.numSlots));
   if (!ops)
     return ops.takeError();
   std::filesystem::path folder = std::filesystem::path(made.modelDir).lexically_normal();

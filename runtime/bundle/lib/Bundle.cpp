@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 #include "zorse/bundle/Bundle.h"
 
-#include "zorse/desc/StrictJson.h"
 #include "zorse/dispatch/Dispatcher.h"
 
 #include <algorithm>
@@ -143,14 +142,10 @@ Result<CodeObject> Bundle::untuned(const OpDesc &op, const Sizes &sizes,
     if (row.opJson != op.canonicalJson() || row.arch != target.arch ||
         row.state != TrialState::Ok || row.codeHash.empty() || replacementOf(row))
       continue;
-    Result<nlohmann::json> point = parseStrictJson(row.tuningPoint);
-    if (!point || !point->is_object())
+    std::optional<Sizes> tunedAt = parseTuningPoint(row.tuningPoint);
+    if (!tunedAt)
       continue;
-    Sizes tunedAt;
-    for (const auto &[name, value] : point->items())
-      if (value.is_number_integer())
-        tunedAt[name] = value.get<int64_t>();
-    double distance = tuningDistance(sizes, tunedAt);
+    double distance = tuningDistance(sizes, *tunedAt);
     if (distance < nearestDistance) {
       nearest = &row;
       nearestDistance = distance;

@@ -44,20 +44,6 @@ double distance(const Sizes &a, const Sizes &b) {
   return sum;
 }
 
-std::optional<Sizes> parseTuningPoint(const std::string &json) {
-  Result<nlohmann::json> parsed = parseStrictJson(json);
-  if (!parsed || !parsed->is_object())
-    return std::nullopt;
-  Sizes sizes;
-  for (const auto &[name, value] : parsed->items()) {
-    if (!value.is_number_unsigned() ||
-        value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
-      return std::nullopt;
-    sizes[name] = static_cast<int64_t>(value.get<uint64_t>());
-  }
-  return sizes;
-}
-
 } // namespace zorse::dispatch
 
 namespace zorse {
@@ -71,5 +57,19 @@ Sizes bucketOf(const OpSpec &spec, const Sizes &sizes) {
 }
 
 double tuningDistance(const Sizes &a, const Sizes &b) { return dispatch::distance(a, b); }
+
+std::optional<Sizes> parseTuningPoint(const std::string &json) {
+  Result<nlohmann::json> parsed = parseStrictJson(json);
+  if (!parsed || !parsed->is_object())
+    return std::nullopt;
+  Sizes sizes;
+  for (const auto &[name, value] : parsed->items()) {
+    if (!value.is_number_unsigned() ||
+        value.get<uint64_t>() > static_cast<uint64_t>(std::numeric_limits<int64_t>::max()))
+      return std::nullopt;
+    sizes[name] = static_cast<int64_t>(value.get<uint64_t>());
+  }
+  return sizes;
+}
 
 } // namespace zorse

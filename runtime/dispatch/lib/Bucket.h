@@ -8,8 +8,6 @@
 
 #include "zorse/desc/OpDesc.h"
 
-#include <optional>
-
 namespace zorse::dispatch {
 
 /// One size rounded up to its bucket, at most the size's maximum.
@@ -17,8 +15,5 @@ int64_t bucketOf(const SizeSpec &spec, int64_t size);
 
 /// Sum of |log2(a / b)| over the sizes of both; a size that one of them lacks counts as infinite.
 double distance(const Sizes &a, const Sizes &b);
-
-/// The sizes of a record's tuning point, or nullopt if the text is not an object of integers.
-std::optional<Sizes> parseTuningPoint(const std::string &json);
 
 } // namespace zorse::dispatch

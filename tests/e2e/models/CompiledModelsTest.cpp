@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 #include "CompiledKernels.h"
 
-#include <fmt/format.h>
 
 #include <gtest/gtest.h>
 
@@ -44,27 +43,9 @@ TEST_P(CompiledModels, RunsInF16) { checkSixteenBit(GetParam(), setup(DType::F16
 TEST_P(CompiledModels, MixesPromptsWithDecode) {
   checkMixedSteps(GetParam(), setup(DType::F32), f32Tolerance);
 }
-TEST_P(CompiledModels, RunsOnPages) {
-  EngineSetup paged = setup(DType::F32);
-  paged.pageSize = 16;
-  checkGreedy(GetParam(), paged);
-  checkTrace(GetParam(), paged, f32Tolerance);
-  checkMixedSteps(GetParam(), paged, f32Tolerance);
-  checkGraphs(GetParam(), paged);
-  checkBatcher(GetParam(), paged);
-}
+TEST_P(CompiledModels, RunsOnPages) { checkPages(GetParam(), setup(DType::F32), f32Tolerance); }
 TEST_P(CompiledModels, TakesSixteenBitCachesAndStates) {
-  EngineSetup mixed = setup(DType::F32);
-  for (auto [cache, state] :
-       {std::pair(DType::F16, DType::F32), std::pair(DType::BF16, DType::F32),
-        std::pair(DType::F32, DType::F16), std::pair(DType::F32, DType::BF16)}) {
-    mixed.cache = cache;
-    mixed.state = state;
-    double largest = 0;
-    checkCacheTypes(GetParam(), mixed, largest);
-    RecordProperty(fmt::format("error_cache_{}_state_{}", name(cache), name(state)),
-                   fmt::format("{:.2g}", largest));
-  }
+  checkSixteenBitCaches(GetParam(), setup(DType::F32));
 }
 
 INSTANTIATE_TEST_SUITE_P(Golden, CompiledModels, testing::ValuesIn(goldenModels()),

@@ -10,6 +10,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -327,6 +328,29 @@ void checkBatcher(const std::string &name, EngineSetup setup) {
   EXPECT_EQ(ended, cases.size() + 1);
   EXPECT_GT((*batcher)->counts().putBack, 0);
   EXPECT_GT(it.engine->times().mixedSteps, 0);
+}
+
+void checkPages(const std::string &name, EngineSetup setup, double tolerance) {
+  setup.pageSize = 16;
+  checkGreedy(name, setup);
+  checkTrace(name, setup, tolerance);
+  checkMixedSteps(name, setup, tolerance);
+  checkGraphs(name, setup);
+  checkBatcher(name, setup);
+}
+
+void checkSixteenBitCaches(const std::string &name, EngineSetup setup) {
+  for (auto [cache, state] :
+       {std::pair(DType::F16, DType::F32), std::pair(DType::BF16, DType::F32),
+        std::pair(DType::F32, DType::F16), std::pair(DType::F32, DType::BF16)}) {
+    setup.cache = cache;
+    setup.state = state;
+    double largest = 0;
+    checkCacheTypes(name, setup, largest);
+    testing::Test::RecordProperty(
+        fmt::format("error_cache_{}_state_{}", zorse::name(cache), zorse::name(state)),
+        fmt::format("{:.2g}", largest));
+  }
 }
 
 void checkCacheTypes(const std::string &name, EngineSetup setup, double &largest) {

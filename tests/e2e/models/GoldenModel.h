@@ -59,12 +59,17 @@ void checkMixedSteps(const std::string &model, EngineSetup setup, double toleran
 /// Golden prompts that arrive one after another at a batcher with too few pages for all: each is
 /// continued as golden, though rows wait, mix with others, and are put back.
 void checkBatcher(const std::string &model, EngineSetup setup);
+/// Golden tokens, the trace, mixed and recorded steps and the batcher, all on pages of 16 tokens.
+void checkPages(const std::string &model, EngineSetup setup, double tolerance);
 /// An f32 model whose caches are in other types (of `setup`), against f32 caches. The first layer
 /// of the rounded kind holds the f32 values rounded once. Along the golden path every rounded layer
 /// adds at most 80 unit roundoffs to the error of the logits: keys and values are off by one each,
 /// the layers after it may double that, and logits reach 20. The token that the run chooses is
 /// behind the golden one by no more than twice the error seen. `largest` is the largest error.
 void checkCacheTypes(const std::string &model, EngineSetup setup, double &largest);
+/// checkCacheTypes() for caches, then states, in f16 and bf16; the largest errors become properties
+/// of the test.
+void checkSixteenBitCaches(const std::string &model, EngineSetup setup);
 /// Decode steps that are recorded and replayed give the logits of plain ones bit by bit, with as
 /// many launches, over a ragged batch that shrinks and contexts that pass powers of two.
 void checkGraphs(const std::string &model, EngineSetup setup);

@@ -7,7 +7,6 @@
 #include "GoldenModel.h"
 #include "ReferenceDevice.h"
 
-#include <fmt/format.h>
 
 #include <gtest/gtest.h>
 
@@ -41,28 +40,8 @@ TEST_P(ReferenceModels, RunsInF16) {
 }
 
 TEST_P(ReferenceModels, MixesPromptsWithDecode) { checkMixedSteps(GetParam(), f32, f32Tolerance); }
-TEST_P(ReferenceModels, RunsOnPages) {
-  EngineSetup paged = f32;
-  paged.pageSize = 16;
-  checkGreedy(GetParam(), paged);
-  checkTrace(GetParam(), paged, f32Tolerance);
-  checkMixedSteps(GetParam(), paged, f32Tolerance);
-  checkGraphs(GetParam(), paged);
-  checkBatcher(GetParam(), paged);
-}
-TEST_P(ReferenceModels, TakesSixteenBitCachesAndStates) {
-  EngineSetup mixed = f32;
-  for (auto [cache, state] :
-       {std::pair(DType::F16, DType::F32), std::pair(DType::BF16, DType::F32),
-        std::pair(DType::F32, DType::F16), std::pair(DType::F32, DType::BF16)}) {
-    mixed.cache = cache;
-    mixed.state = state;
-    double largest = 0;
-    checkCacheTypes(GetParam(), mixed, largest);
-    RecordProperty(fmt::format("error_cache_{}_state_{}", name(cache), name(state)),
-                   fmt::format("{:.2g}", largest));
-  }
-}
+TEST_P(ReferenceModels, RunsOnPages) { checkPages(GetParam(), f32, f32Tolerance); }
+TEST_P(ReferenceModels, TakesSixteenBitCachesAndStates) { checkSixteenBitCaches(GetParam(), f32); }
 
 INSTANTIATE_TEST_SUITE_P(Golden, ReferenceModels, testing::ValuesIn(goldenModels()),
                          [](const auto &info) {

@@ -60,10 +60,10 @@ TEST(BucketTest, DistanceIsTheSumOfLogarithms) {
 }
 
 TEST(BucketTest, ReadsTuningPoints) {
-  EXPECT_EQ(dispatch::parseTuningPoint("{\"tokens\":8}"), (Sizes{{"tokens", 8}}));
+  EXPECT_EQ(parseTuningPoint("{\"tokens\":8}"), (Sizes{{"tokens", 8}}));
   for (const char *bad : {"", "[]", "{\"tokens\":-1}", "{\"tokens\":1.5}", "{\"tokens\":\"8\"}",
                           "{\"tokens\":18446744073709551615}", "{\"tokens\":1,\"tokens\":2}"})
-    EXPECT_FALSE(dispatch::parseTuningPoint(bad).has_value()) << bad;
+    EXPECT_FALSE(parseTuningPoint(bad).has_value()) << bad;
 }
 
 } // namespace

@@ -48,6 +48,26 @@ Result<TableFormat> parseTableFormat(const std::string &word, const std::string 
   return usageError(fmt::format("{} is md, csv, json or jsonl, found '{}'", option, word));
 }
 
+Result<TableFormats> TableFormats::parse(const std::string &format, const std::string &also) {
+  Result<TableFormat> out = parseTableFormat(format, "--format");
+  if (!out)
+    return out.takeError();
+  TableFormats formats{*out, std::nullopt};
+  if (also.empty())
+    return formats;
+  Result<TableFormat> second = parseTableFormat(also, "--also");
+  if (!second)
+    return second.takeError();
+  formats.also = *second;
+  return formats;
+}
+
+void TableFormats::print(const std::function<std::string(TableFormat)> &text) const {
+  fmt::print("{}", text(out));
+  if (also)
+    fmt::print(stderr, "{}", text(*also));
+}
+
 /// Of the peak, or null where the row has no such number.
 static Json percent(double value, double peak) {
   return value > 0 && peak > 0 ? Json(100 * value / peak) : Json();

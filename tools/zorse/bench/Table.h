@@ -10,7 +10,9 @@
 #include "zorse/tuner/Statistics.h"
 
 #include <cstdint>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -66,6 +68,17 @@ struct FirstToken {
 enum class TableFormat { Markdown, Csv, Json, JsonLines };
 /// Errors (Usage): another word; `option` is named.
 Result<TableFormat> parseTableFormat(const std::string &word, const std::string &option);
+
+/// Where a table goes: stdout, and stderr too if `also` is given.
+struct TableFormats {
+  TableFormat out = TableFormat::Markdown;
+  std::optional<TableFormat> also;
+
+  /// Of the words of --format and --also, the latter empty for none. Errors (Usage) name them.
+  static Result<TableFormats> parse(const std::string &format, const std::string &also);
+  /// `text` gives the table in a format.
+  void print(const std::function<std::string(TableFormat)> &text) const;
+};
 
 /// The whole answer, ending in a newline. `first` may be null.
 std::string formatTable(TableFormat format, const BenchSetting &setting,

@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -108,5 +109,8 @@ Sizes bucketOf(const OpSpec &spec, const Sizes &sizes);
 /// How far apart two sets of sizes are, in doublings: what "nearest" means in the choice of a
 /// winner. Infinity for sets of different names.
 double tuningDistance(const Sizes &a, const Sizes &b);
+
+/// The sizes of a record's tuning point, or nullopt if the text is not an object of integers.
+std::optional<Sizes> parseTuningPoint(const std::string &json);
 
 } // namespace zorse
