@@ -6,7 +6,6 @@
 //===----------------------------------------------------------------------===//
 #include "CompiledKernels.h"
 
-
 #include <gtest/gtest.h>
 
 #include <algorithm>

@@ -7,7 +7,6 @@
 #include "GoldenModel.h"
 #include "ReferenceDevice.h"
 
-
 #include <gtest/gtest.h>
 
 namespace zorse {
